@@ -1,0 +1,1 @@
+"""Probabilistic programming with readable graphs."""
