@@ -1,6 +1,6 @@
 """Compiles a module of text IR into the process, through a cache on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.compile.llvm import cache, engine, math
@@ -13,7 +13,7 @@ __all__ = ["CompilationError", "Host", "Library", "compile_ir", "host"]
 
 
 def compile_ir(
-    ir: str,
+    ir: str | Callable[[], str],
     exports: Sequence[str],
     imports: Mapping[str, int] | None = None,
     *,
@@ -26,7 +26,8 @@ def compile_ir(
     Parameters
     ----------
     ir
-        LLVM assembly without target triple and data layout, which are prepended.
+        LLVM assembly without target triple and data layout, which are prepended. A function that writes it is called
+        only if the cache does not know `cache_key`.
     exports
         The symbols whose addresses are wanted.
     imports
@@ -60,7 +61,9 @@ def compile_ir(
     if level not in (0, 1, 2, 3):
         raise ValueError(f"level is LLVM's optimisation level, 0 to 3, got {level!r}")
     report: dict[str, Any] = dict.fromkeys(("parse", "verify", "optimise", "codegen", "link"), 0.0)
-    unit = _unit(ir, level, "text:" + ir if cache_key is None else "key:" + cache_key, report)
+    if cache_key is None and not isinstance(ir, str):
+        ir = ir()
+    unit = _unit(ir, level, f"text:{ir}" if cache_key is None else f"key:{cache_key}", report)
     known = dict(imports or {})
     owners: tuple[Any, ...] = ()
     if math:
@@ -69,13 +72,13 @@ def compile_ir(
     return engine.link(unit, exports, known, report, owners)
 
 
-def _unit(ir: str, level: int, identity: str, report: dict[str, Any]) -> Unit:
+def _unit(ir: str | Callable[[], str], level: int, identity: str, report: dict[str, Any]) -> Unit:
     """Return the compiled object from the disk or, failing that, from LLVM."""
     key = engine.key_of(identity, level)
     content = cache.load(key)
     report["cached"] = content is not None
     if content is not None:
         return Unit.unpack(content)
-    unit = engine.assemble(ir, level, report)
+    unit = engine.assemble(ir if isinstance(ir, str) else ir(), level, report)
     cache.store(key, unit.pack())
     return unit
