@@ -8,6 +8,7 @@ RUN := .venv/bin/python
 PYTEST_FLAGS ?= -q -n auto --maxprocesses=8
 
 .PHONY: tour test lint types tests bench environment environment-dev clean
+.NOTPARALLEL:    # pytest takes all cores itself, and the quick checks belong before it
 
 tour: environment
 	@$(RUN) -m pellucid tour
@@ -20,8 +21,7 @@ lint: environment-dev
 types: environment-dev
 	$(RUN) -m pyright --pythonpath $(RUN)
 
-# After the quick checks under `make -j` too, whose output would mix with theirs.
-tests: environment-dev | lint types
+tests: environment-dev
 	$(RUN) -m pytest $(PYTEST_FLAGS)
 
 bench: environment

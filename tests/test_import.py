@@ -1,0 +1,54 @@
+"""Importing pellucid is quick because nothing slow is imported, and every module can be imported first."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+SLOW = {"arviz_base", "arviz_stats", "jax", "llvmlite", "matplotlib", "pandas", "rich", "scipy", "xarray"}
+
+EVERY_MODULE = """
+import importlib, json, sys
+failures = {}
+for name in json.loads(sys.argv[1]):
+    for loaded in [m for m in sys.modules if m.split(".")[0] == "pellucid"]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name.split(".")[0] != "jax":    # the one backend that is optional
+            failures[name] = repr(error)
+    except ImportError as error:
+        failures[name] = repr(error)
+print(json.dumps(failures))
+"""
+
+
+def run(code: str, *arguments: str) -> str:
+    """What `code` prints in a process that has imported nothing yet."""
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def modules() -> list[str]:
+    parts = [path.relative_to(SOURCE).with_suffix("").parts for path in sorted(SOURCE.rglob("*.py"))]
+    return [".".join(part[:-1] if part[-1] == "__init__" else part) for part in parts if part[-1] != "__main__"]
+
+
+@pytest.mark.parametrize("statement", ["import pellucid", "import pellucid.tensor", "import pellucid as pm; dir(pm)"])
+def test_import_loads_nothing_slow(statement):
+    loaded = json.loads(run(f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"))
+    assert "pellucid" in loaded
+    assert {name.split(".")[0] for name in loaded} & SLOW == set()
+
+
+def test_every_module_can_be_imported_first():
+    assert "pellucid" in modules()
+    assert json.loads(run(EVERY_MODULE, json.dumps(modules()))) == {}
