@@ -1,0 +1,1 @@
+"""Samplers, and what is made of their draws: diagnostics, summaries and result trees."""
