@@ -24,7 +24,7 @@ types: environment-dev
 tests: environment-dev
 	$(RUN) -m pytest $(PYTEST_FLAGS)
 
-bench: environment
+bench: environment-dev
 	$(RUN) benchmarks/run.py
 
 environment:

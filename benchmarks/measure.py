@@ -1,0 +1,186 @@
+"""Take one measurement in this process and write it as JSON: `measure.py TASK LIBRARY MODEL OUTPUT`, started by run.py.
+
+Only what a user's own script would import is imported before the clock stops, so each import here has its place.
+"""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+DRAWS, TUNE, CHAINS, CORES = 1000, 1000, 4, 2
+SAMPLE = {
+    "pellucid": {},
+    "pymc": {"nuts_sampler": "pymc"},
+    "nutpie": {"nuts_sampler": "nutpie"},
+}
+
+
+def load(library: str):
+    """Import the library's two namespaces, and return them with the seconds its own `import` took."""
+    begin = time.perf_counter()
+    if library == "pellucid":
+        import pellucid as pm
+
+        seconds = time.perf_counter() - begin
+        import pellucid.tensor as pt
+    else:
+        import pymc as pm
+
+        seconds = time.perf_counter() - begin
+        import pytensor.tensor as pt
+    return pm, pt, seconds
+
+
+def build(model: str, pm, pt):
+    """Build the model, and return it with the seconds that took (without making the data's module known)."""
+    from models import MODELS
+
+    begin = time.perf_counter()
+    return MODELS[model](pm, pt), time.perf_counter() - begin
+
+
+def peak_memory() -> dict[str, float]:
+    """Return the largest resident set of this process, and of the largest of its children, in MB."""
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    status = Path("/proc/self/status")
+    if status.exists():    # on Linux the figure above may be the parent's, from before the program was started
+        own = int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10
+    return {"memory": own, "memory_child": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit}
+
+
+def seconds_per_call(repeat, enough: float = 0.2) -> float:
+    """Return the least time per turn of `repeat(turns)`, of five runs long enough for the clock."""
+    turns, elapsed = 1, 0.0
+    while elapsed < enough / 2:
+        turns *= 2 if elapsed == 0 else min(100, math.ceil(enough / max(elapsed, 1e-7)))
+        begin = time.perf_counter()
+        repeat(turns)
+        elapsed = time.perf_counter() - begin
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        repeat(turns)
+        times.append((time.perf_counter() - begin) / turns)
+    return min(times)
+
+
+def native_pymc(function, x):
+    """Return a loop, compiled by numba, around the compiled logp and gradient: what its samplers pay for a call."""
+    import numba
+
+    compiled = function._pytensor_function
+    storage = [container.storage for container in compiled.input_storage]
+    arguments = tuple(x if held[0] is None else held[0] for held in storage)
+    evaluate = compiled.vm.jit_fn
+
+    @numba.njit
+    def repeat(turns, x, arguments):
+        total, start = 0.0, x[0]
+        for turn in range(turns):
+            x[0] = start + 1e-9 * turn                # another point each time, and its value used:
+            total += evaluate(*arguments)[1][0]       # so that no call may be moved or left out
+        x[0] = start
+        return total
+
+    repeat(1, x, arguments)
+    return lambda turns: repeat(turns, x, arguments)
+
+
+def native_pellucid(function, x):
+    """Return a loop around the compiled logp and gradient that stays out of Python, or None if there is none."""
+    repeat = getattr(function, "repeat_natively", None)
+    return None if repeat is None else lambda turns: repeat(turns, x)
+
+
+def measure_import(library: str, _: str) -> dict:
+    """Time of the import alone, and the memory that it takes."""
+    pm, _, seconds = load(library)
+    return {"import": seconds, "version": pm.__version__, "python": sys.version.split()[0], **peak_memory()}
+
+
+def measure_graph(library: str, model: str) -> dict:
+    """Time to build the model, and then the graphs of its logp and of the gradient."""
+    pm, pt, _ = load(library)
+    built, seconds = build(model, pm, pt)
+    begin = time.perf_counter()
+    built.logp()
+    built.dlogp()
+    return {"build": seconds, "graph": time.perf_counter() - begin}
+
+
+def measure_compile(library: str, model: str) -> dict:
+    """Time from a built model to the first value of logp and gradient, and then per call."""
+    pm, pt, imported = load(library)
+    built, seconds = build(model, pm, pt)
+    import numpy as np
+
+    begin = time.perf_counter()
+    function = built.logp_dlogp_function(ravel_inputs=True)
+    x = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
+    logp, gradient = function(x)
+    compiled = time.perf_counter() - begin
+    measured = {"compile": compiled, "first_gradient": imported + seconds + compiled, **peak_memory()}
+    measured["check"] = [float(logp), float(np.linalg.norm(gradient))]
+
+    def from_python(turns):
+        for _ in range(turns):
+            function(x)
+
+    measured["call_python"] = seconds_per_call(from_python)
+    native = (native_pellucid if library == "pellucid" else native_pymc)(function, x)
+    measured["call_native"] = None if native is None else seconds_per_call(native)
+    return measured
+
+
+def measure_sample(library: str, model: str) -> dict:
+    """What a user's script does: import, build, sample. The draws are left in a file beside the output."""
+    pm, pt, _ = load(library)
+    built, _ = build(model, pm, pt)
+    begin = time.perf_counter()
+    with built:
+        trace = pm.sample(
+            DRAWS, tune=TUNE, chains=CHAINS, cores=CORES, random_seed=1, progressbar=False,
+            discard_tuned_samples=False, **SAMPLE[library],
+        )  # fmt: skip
+    measured = {"sample": time.perf_counter() - begin, **peak_memory()}
+    import numpy as np
+
+    draws = {name: variable.values for name, variable in trace["posterior"].data_vars.items()}
+    np.savez(Path(sys.argv[4]).with_suffix(".npz"), **draws)
+    measured["leapfrogs_draws"] = int(trace["sample_stats"]["n_steps"].sum())
+    measured["divergences"] = int(trace["sample_stats"]["diverging"].sum())
+    if "warmup_sample_stats" in trace.children:
+        measured["leapfrogs_tune"] = int(trace["warmup_sample_stats"]["n_steps"].sum())
+    return measured
+
+
+def measure_quality(_: str, __: str) -> dict:
+    """Rank-normalised bulk ESS and R-hat of the draws, by one program for all libraries."""
+    import numpy as np
+    from arviz_stats.base import array_stats
+
+    draws = dict(np.load(Path(sys.argv[4]).with_suffix(".npz")))
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    return {
+        "ess": min(float(np.min(array_stats.ess(values, method="bulk", **axes))) for values in draws.values()),
+        "rhat": max(float(np.max(array_stats.rhat(values, method="rank", **axes))) for values in draws.values()),
+        "means": {name: float(np.mean(values)) for name, values in draws.items()},
+    }
+
+
+TASKS = {
+    "import": measure_import,
+    "graph": measure_graph,
+    "compile": measure_compile,
+    "sample": measure_sample,
+    "quality": measure_quality,
+}
+
+if __name__ == "__main__":
+    task, library, model, output = sys.argv[1:]
+    Path(output).write_text(json.dumps(TASKS[task](library, model)), encoding="utf-8")
