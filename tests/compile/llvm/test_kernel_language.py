@@ -59,7 +59,7 @@ def float_arithmetic(x: f64, y: f64, n: i64, out: Array) -> None:
     out[6] = min(x, y)
     out[7] = max(x, n)
     out[8] = math.sqrt(x * x)
-    out[9] = math.pi if x > y else math.inf
+    out[9] = np.pi if x > y else math.inf
     out[10] = float(math.floor(x)) + math.ceil(y)
     out[11] = float(int(x))
 
@@ -86,6 +86,8 @@ def comparisons(x: f64, y: f64, n: i64, out: IntArray) -> None:
     big = x > 1.0
     if big and True:
         bits += 256
+    if big != (n == 3):
+        bits += 512
     out[0] = bits
 
 
@@ -389,9 +391,12 @@ MISUSES = {
     "for i in a: n = 1": "a for loop runs over range",
     "for i in range(0, n, n): n = 1": "the step of range",
     "x += np": "is not a number; only kernels and numbers",
-    "return np.pi": "'np.pi' is unknown here",
+    "return np.missing": "'np.missing' is unknown here",
+    "return np.exp(x)": "the kernel language has no np.exp(f64)",
+    "return np.newaxis": "None is not a number",
     "return 1.0 if n > 0 else 1": "they must agree",
     "n = 99999999999999999999": "does not fit 64 bits",
+    "y = a == 1": "Array and i64 cannot be compared",
     "y = x is n": "the comparison Is is not part",
 }
 

@@ -209,12 +209,13 @@ class ExpressionWriter:
         return self.literal(self.foreign(node), node)
 
     def foreign(self, node: ast.expr) -> Any:
-        """The Python object a name or `math.name` stands for."""
+        """The Python object a name or `module.name` stands for."""
         if isinstance(node, ast.Name) and node.id in self.source.outside:
             return self.source.outside[node.id]
-        owner = node.value if isinstance(node, ast.Attribute) else None
-        if isinstance(owner, ast.Name) and self.source.outside.get(owner.id) is math and hasattr(math, node.attr):
-            return getattr(math, node.attr)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            path = (node.value.id, node.attr)
+            if path in self.source.attributes and node.value.id not in self.variables:
+                return self.source.attributes[path]
         what = ast.unparse(node)
         return self.refuse(node, f"{what!r} is unknown here; only kernels, numbers and functions of math are allowed")
 
@@ -264,12 +265,12 @@ class ExpressionWriter:
 
     def value_Compare(self, node: ast.Compare) -> Value:
         pairs = zip(node.ops, node.comparators, strict=True)
-        last = self.number(node.left)
+        last = self.value(node.left)
 
         def tests() -> Iterator[str]:
             nonlocal last
             for op, operand in pairs:
-                before, last = last, self.number(operand)
+                before, last = last, self.value(operand)
                 yield self.compare(node, type(op), before, last)
 
         return self.short_circuit(tests(), len(node.ops), conjunction=True)
@@ -278,6 +279,10 @@ class ExpressionWriter:
         if op not in COMPARISON:
             self.refuse(node, f"the comparison {op.__name__} is not part of the kernel language")
         floating, integral = COMPARISON[op]
+        if a.kind is b.kind is BOOL and integral in ("eq", "ne"):
+            return self.compute(f"icmp {integral} i1 {a.text}, {b.text}", BOOL).text
+        if not {a.kind, b.kind} <= {F64, I64}:
+            self.refuse(node, f"{a.kind.name} and {b.kind.name} cannot be compared")
         if F64 in (a.kind, b.kind):
             a, b = (self.convert(x, F64, node, "an operand") for x in (a, b))
             return self.compute(f"fcmp {floating} double {a.text}, {b.text}", BOOL).text

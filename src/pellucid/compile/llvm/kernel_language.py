@@ -15,7 +15,7 @@ What is allowed: arithmetic, comparisons (chained too), `and`, `or`, `not` with 
 assignment to names and elements, `if`, `while`, `for ... in range(...)`, `break`, `continue`, `return`, `x[i]`,
 `x[o:]` (a pointer offset; the upper bound of a slice is ignored), and calls of other kernels, of `math` functions, of
 `float int abs min max`, of the wrapping integer functions below and of a `Density` parameter. Names from outside the
-function must be kernels or numbers. Anything else is a `KernelError` that names file and line.
+function, or attributes of modules, must be kernels or numbers. Anything else is a `KernelError` naming file and line.
 
 Where the two worlds differ: machine integers wrap at 64 bits (use `wrapping_add` and friends where that is meant),
 indices are not checked, `math` functions return inf or NaN where Python raises, division by zero does so too, and
@@ -33,6 +33,7 @@ import inspect
 import linecache
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, NewType
 
 import numpy as np
@@ -175,6 +176,13 @@ class Kernel:
         return known
 
     @functools.cached_property
+    def attributes(self) -> dict[tuple[str, str], Any]:
+        """The attributes of modules that the kernel may use, by the name of the module and their own."""
+        modules = {name: x for name, x in self.outside.items() if isinstance(x, ModuleType)}
+        names = self.function.__code__.co_names
+        return {(m, a): getattr(x, a) for m, x in modules.items() for a in names if hasattr(x, a)}
+
+    @functools.cached_property
     def text(self) -> str:
         """The whole file the kernel stands in."""
         return "".join(linecache.getlines(self.function.__code__.co_filename, self.function.__globals__))
@@ -232,7 +240,8 @@ def reachable(entries: Sequence[Kernel]) -> list[Kernel]:
         current = pending.pop()
         if current not in found:
             found[current] = None
-            pending += [value for value in current.outside.values() if isinstance(value, Kernel)]
+            used = (*current.outside.values(), *current.attributes.values())
+            pending += [value for value in used if isinstance(value, Kernel)]
     return list(found)
 
 
@@ -252,8 +261,9 @@ def source_key(*entries: Kernel) -> str:
     digest = hashlib.blake2b(compiler_text(), digest_size=16)
     for source in reachable(entries):
         code = source.function.__code__
-        numbers = sorted((name, repr(x)) for name, x in source.outside.items() if isinstance(x, (int, float)))
-        facts = (source.text, source.__qualname__, code.co_firstlineno, repr(numbers), export_name(source))
+        used = (*source.outside.items(), *source.attributes.items())
+        numbers = sorted((str(name), repr(x)) for name, x in used if isinstance(x, (int, float)))
+        facts = (source.text, source.__qualname__, code.co_firstlineno, numbers, export_name(source))
         digest.update(repr(facts).encode())
     digest.update(repr([export_name(entry) for entry in entries]).encode())
     return digest.hexdigest()

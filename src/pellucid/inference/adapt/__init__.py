@@ -1,0 +1,1 @@
+"""Adaptation while tuning: of the step size, of the metric, and their timetable."""

@@ -1,0 +1,362 @@
+"""Runs chains in threads: hands them their arrays, watches their progress, and stops them on request.
+
+The chains are compiled code that does not hold Python's global lock, so threads are enough, and nothing is copied:
+every chain writes its draws and statistics where the caller will read them.
+"""
+
+# ruff: noqa: PLR0917 - the leading arguments of a run are known by their order
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pellucid.compile.llvm import blas
+from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernels
+from pellucid.inference import kernel as sampler
+from pellucid.inference.hamiltonian import layout, nuts
+
+SECONDS_BETWEEN_REPORTS = 0.1
+RAISED = -1
+"""The status of a chain whose Python density raised an exception."""
+
+
+class Progress(NamedTuple):
+    """How far a chain is. Divergences are those after tuning."""
+
+    chain: int
+    iterations: int
+    total: int
+    tune: int
+    divergences: int
+    leapfrogs: int
+    finished: bool
+
+
+@dataclass
+class ChainResults:
+    """What the chains left.
+
+    Attributes
+    ----------
+    draws : ndarray, shape (chains, draws, d)
+        Positions; NaN from `completed` on, where a chain was stopped.
+    statistics : dict of ndarray, shape (chains, draws)
+        By the names of `pellucid.inference.kernel.STATISTICS`; zero from `completed` on.
+    tune_draws, tune_statistics
+        The same of tuning; `tune_draws` is None unless it was asked for.
+    completed, tune_completed : ndarray of int, shape (chains,)
+        The draws made, and the tuning iterations made.
+    status : ndarray of int, shape (chains,)
+        `FINISHED`, `STOPPED` or `BAD_START`, or the negative code of an exception inside the density.
+    interrupted : bool
+        Whether Ctrl-C ended the run.
+    step_size, inverse_mass : ndarray, shapes (chains,) and (chains, d)
+        What tuning arrived at.
+    seconds : dict
+        "total" of the run, and "tuning" and "sampling" of every chain.
+    """
+
+    draws: NDArray
+    statistics: dict[str, NDArray]
+    tune_draws: NDArray | None
+    tune_statistics: dict[str, NDArray]
+    completed: NDArray
+    tune_completed: NDArray
+    status: NDArray
+    interrupted: bool
+    step_size: NDArray
+    inverse_mass: NDArray
+    seconds: dict[str, Any] = field(repr=False)
+
+
+def chain_keys(seed: int | Sequence[int] | np.random.SeedSequence | None, chains: int) -> NDArray:
+    """Keys of independent random streams, shape (chains, 2); the first ones do not depend on how many there are.
+
+    Examples
+    --------
+    >>> bool((chain_keys(1, 2) == chain_keys(1, 4)[:2]).all())
+    True
+    """
+    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    # Children are derived from the root's entropy here, because `spawn` would change a SeedSequence of the caller.
+    children = (
+        np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, chain), pool_size=root.pool_size)
+        for chain in range(chains)
+    )
+    return np.array([child.generate_state(2, np.uint64) for child in children], np.uint64).reshape(chains, 2)
+
+
+@functools.cache
+def compiled_sampler() -> dict[str, CompiledKernel]:
+    """The compiled kernels of NUTS; calling it early, in a thread, hides the time of a first compilation."""
+    return compile_kernels(nuts.start_chain, nuts.advance_chain)
+
+
+def run_chains(
+    density_address: int,
+    contexts: Sequence[int],
+    dimension: int,
+    starts: ArrayLike,
+    draws: int,
+    tune: int,
+    *,
+    keys: ArrayLike,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    cores: int | None = None,
+    keep_tune: bool = False,
+    on_progress: Callable[[list[Progress]], object] | None = None,
+) -> ChainResults:
+    """Sample with NUTS from a compiled density.
+
+    Parameters
+    ----------
+    density_address
+        The address of an ``i32 density(double *x, double *logp, double *gradient, void *context)`` that returns 0; a
+        positive number where the density does not exist (a divergence); or a negative one to end the chain.
+    contexts
+        Addresses passed to the density, one for each chain; 0 for none.
+    dimension
+        The number d of coordinates.
+    starts : array_like, shape (chains, d)
+        Where the chains start.
+    draws, tune
+        Iterations to keep, and iterations for adaptation before them.
+    keys : array_like of 64-bit integers, shape (chains, 2)
+        Keys of the random streams, as `chain_keys` makes them. Draws depend on keys and starts, not on cores.
+    target_accept
+        The acceptance rate that the step size is adapted to.
+    max_treedepth
+        Trajectories have at most 2**max_treedepth states.
+    cores
+        Chains run at the same time; by default as many as the machine has processors.
+    keep_tune
+        Whether the draws of tuning are returned, too.
+    on_progress
+        Called in this thread at most ten times a second, and at the end, with the progress of every chain.
+
+    Returns
+    -------
+    ChainResults
+        After Ctrl-C the draws made so far, with `interrupted` set.
+    """
+    entry = compiled_sampler()
+    plan = Plan(starts, dimension, draws, tune, keys, target_accept, max_treedepth, keep_tune)
+    if len(contexts) != plan.chains:
+        raise ValueError(f"one context is needed for each of {plan.chains} chains, got {len(contexts)}")
+    address = Addresses(entry["start_chain"].function, entry["advance_chain"].function)
+    jobs = [
+        functools.partial(plan.run, chain, address, density_address, context) for chain, context in enumerate(contexts)
+    ]
+    with blas.single_thread():
+        return plan.complete(jobs, cores, on_progress)
+
+
+def run_chains_python(
+    logp_and_gradient: Callable[[NDArray], tuple[float, ArrayLike]],
+    starts: ArrayLike,
+    draws: int,
+    tune: int,
+    *,
+    keys: ArrayLike,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    cores: int | None = 1,
+    keep_tune: bool = False,
+    on_progress: Callable[[list[Progress]], object] | None = None,
+) -> ChainResults:
+    """Sample with the same kernels, run as plain Python, from a Python function.
+
+    Slow, but nothing is compiled, and the draws are those of `run_chains` up to rounding.
+
+    Parameters
+    ----------
+    logp_and_gradient
+        Maps a position, shape (d,), to the log-density and its gradient. What it raises ends the run, and is raised.
+    starts, draws, tune, keys, target_accept, max_treedepth, cores, keep_tune, on_progress
+        As in `run_chains`.
+    """
+    first = np.asarray(starts, np.float64)
+    dimension = first.shape[-1] if first.ndim else 0
+    plan = Plan(starts, dimension, draws, tune, keys, target_accept, max_treedepth, keep_tune)
+    raised: list[BaseException] = []
+
+    def density(x: Any, logp: Any, gradient: Any, _context: Any) -> int:
+        try:
+            value, slope = logp_and_gradient(np.array(x[:dimension]))
+        except BaseException as problem:  # noqa: BLE001 - kept, and raised again in the caller's thread
+            raised.append(problem)
+            return RAISED
+        logp[0] = float(value)
+        np.asarray(gradient)[:dimension] = slope
+        return 0
+
+    views = Views(nuts.start_chain, nuts.advance_chain)
+    jobs = [functools.partial(plan.run, chain, views, density, None) for chain in range(plan.chains)]
+    results = plan.complete(jobs, cores, on_progress)
+    if raised:
+        raise raised[0]
+    return results
+
+
+class Addresses(NamedTuple):
+    """The compiled kernels, called with addresses."""
+
+    start: Callable[..., int]
+    advance: Callable[..., int]
+
+    @staticmethod
+    def pass_array(array: NDArray) -> int:
+        return array.ctypes.data
+
+
+class Views(NamedTuple):
+    """The kernels as Python functions, called with memoryviews, whose elements are faster than those of arrays."""
+
+    start: Callable[..., int]
+    advance: Callable[..., int]
+
+    @staticmethod
+    def pass_array(array: NDArray) -> memoryview:
+        return memoryview(array.reshape(-1))
+
+
+class Plan:
+    """The arrays of a run, and what is the same for all its chains."""
+
+    def __init__(
+        self,
+        starts: ArrayLike,
+        dimension: int,
+        draws: int,
+        tune: int,
+        keys: ArrayLike,
+        target_accept: float,
+        max_treedepth: int,
+        keep_tune: bool,
+    ):
+        positions = np.asarray(starts, np.float64)
+        if positions.ndim != 2 or positions.shape[1] != dimension or dimension < 1:
+            raise ValueError(f"starts must have shape (chains, d) with d = {dimension} > 0, got {positions.shape}")
+        if not 0.0 < target_accept < 1.0:
+            raise ValueError(f"target_accept must be between 0 and 1, got {target_accept}")
+        if not 1 <= max_treedepth <= 30:
+            raise ValueError(f"max_treedepth must be from 1 to 30, got {max_treedepth}")
+        if draws < 0 or tune < 0:
+            raise ValueError(f"draws and tune must not be negative, got {draws} and {tune}")
+        words = np.asarray(keys)
+        self.chains, self.dimension = positions.shape
+        if words.shape != (self.chains, 2):
+            raise ValueError(f"keys must have shape ({self.chains}, 2), got {words.shape}; see chain_keys")
+        self.count, self.tune, self.keep_tune = draws, tune, keep_tune
+        self.target_accept, self.max_treedepth = float(target_accept), max_treedepth
+        self.states = [nuts.new_state(x, max_treedepth, key) for x, key in zip(positions, words, strict=True)]
+        self.draws = np.empty((self.chains, draws, dimension))
+        self.tune_draws = np.empty((self.chains, tune if keep_tune else 0, dimension))
+        self.statistics = np.zeros((len(sampler.STATISTICS), self.chains, tune + draws))
+        self.progress = np.zeros((self.chains, sampler.PROGRESS_CELLS), np.int64)
+        self.status = np.full(self.chains, sampler.STOPPED)
+        self.clock = np.full((self.chains, 3), np.nan)
+
+    def run(self, chain: int, how: Addresses | Views, density: Any, context: Any) -> None:
+        """Run one chain to its end; a chain that fails stops the others."""
+        array = how.pass_array
+        state = self.states[chain]
+        workspace, slots, scalars, stream = map(array, state)
+        self.clock[chain, 0] = time.perf_counter()
+        d, target = self.dimension, self.target_accept
+        status = how.start(density, context, target, workspace, scalars, stream, d)
+        for k, (begin, end) in enumerate(((0, self.tune), (self.tune, self.tune + self.count)), start=1):
+            if status == sampler.FINISHED:
+                status = how.advance(
+                    density, context, begin, end, self.tune, target, self.max_treedepth,
+                    workspace, slots, scalars, stream, d,
+                    array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
+                    array(self.statistics[0, chain]), self.statistics[0].size, array(self.progress[chain]),
+                )  # fmt: skip
+            self.clock[chain, k] = time.perf_counter()
+        self.status[chain] = status
+        if status not in (sampler.FINISHED, sampler.STOPPED):
+            self.stop()
+
+    def stop(self) -> None:
+        """Ask all chains to stop after their current iteration."""
+        self.progress[:, sampler.STOP_REQUESTED] = 1
+
+    def complete(
+        self,
+        jobs: Sequence[Callable[[], None]],
+        cores: int | None,
+        on_progress: Callable[[list[Progress]], object] | None,
+    ) -> ChainResults:
+        """Run the jobs in threads and collect the results."""
+        begun = time.perf_counter()
+        threads = max(1, min(cores or os.cpu_count() or 1, len(jobs) or 1))
+        with ThreadPoolExecutor(threads, thread_name_prefix="chain") as pool:
+            running = [pool.submit(job) for job in jobs]
+            interrupted = self.watch(running, on_progress)
+        for job in running:
+            job.result()
+        return self.collect(time.perf_counter() - begun, interrupted=interrupted)
+
+    def watch(self, running: list[Future], on_progress: Callable[[list[Progress]], object] | None) -> bool:
+        """Report progress until all are done; returns whether the user interrupted."""
+        interrupted = False
+        try:
+            while wait(running, SECONDS_BETWEEN_REPORTS).not_done:
+                if on_progress:
+                    on_progress(self.report(running))
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:  # also when `on_progress` raises: the arrays must not go away under running chains
+            if interrupted or any(not job.done() for job in running):
+                self.stop()
+            wait(running)
+        if on_progress:
+            on_progress(self.report(running))
+        return interrupted
+
+    def report(self, running: list[Future]) -> list[Progress]:
+        """The progress of all chains at this moment."""
+        total = self.tune + self.count
+        return [
+            Progress(chain, int(cells[0]), total, self.tune, int(cells[1]), int(cells[2]), job.done())
+            for chain, (cells, job) in enumerate(zip(self.progress, running, strict=True))
+        ]
+
+    def collect(self, seconds: float, *, interrupted: bool) -> ChainResults:
+        """The results; what was not reached is marked."""
+        done = self.progress[:, sampler.ITERATIONS_DONE]
+        tuned, completed = np.minimum(done, self.tune), np.maximum(done - self.tune, 0)
+        for chain in range(self.chains):
+            self.draws[chain, completed[chain] :] = np.nan
+            self.tune_draws[chain, tuned[chain] :] = np.nan
+        inverse_mass = slice(layout.INVERSE_MASS * self.dimension, (layout.INVERSE_MASS + 1) * self.dimension)
+        spans = np.diff(self.clock, axis=1)
+        return ChainResults(
+            draws=self.draws,
+            statistics=self.split(slice(self.tune, None)),
+            tune_draws=self.tune_draws if self.keep_tune else None,
+            tune_statistics=self.split(slice(0, self.tune)),
+            completed=completed,
+            tune_completed=tuned,
+            status=self.status,
+            interrupted=interrupted,
+            step_size=np.array([state.scalars[layout.STEP_SIZE] for state in self.states]),
+            inverse_mass=np.array([state.workspace[inverse_mass] for state in self.states]),
+            seconds={"total": seconds, "tuning": spans[:, 0], "sampling": spans[:, 1]},
+        )
+
+    def split(self, part: slice) -> dict[str, NDArray]:
+        """The statistics of a part of the iterations, by name and in their types."""
+        return {
+            name: row[:, part].astype(sampler.STATISTIC_DTYPES.get(name, "float64"))
+            for name, row in zip(sampler.STATISTICS, self.statistics, strict=True)
+        }

@@ -1,0 +1,1 @@
+"""Hamiltonian Monte Carlo: random numbers, the integrator, the metric, trajectories and the No-U-Turn sampler."""

@@ -1,0 +1,127 @@
+"""Random numbers for kernels: Philox 4x64-10, keyed and counted, and what is made of its words.
+
+The stream is that of `numpy.random.Philox(key=key)`, word for word (Salmon, Moraes, Dror and Shaw 2011, "Parallel
+random numbers: as easy as 1, 2, 3"). A stream's state is an integer array, see `new_stream`.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pellucid.compile.llvm.kernel_language import (
+    Array,
+    IntArray,
+    f64,
+    i64,
+    kernel,
+    multiply_high,
+    shift_right_logical,
+    signed,
+    wrapping_add,
+    wrapping_multiply,
+)
+
+MULTIPLIER_0 = signed(0xD2E7470EE14C6C93)
+MULTIPLIER_1 = signed(0xCA5A826395121157)
+WEYL_0 = signed(0x9E3779B97F4A7C15)
+WEYL_1 = signed(0xBB67AE8584CAA73B)
+
+# Cells of a stream: two of key, four of counter, four of words made, and how many of these are used up.
+KEY = 0
+COUNTER = 2
+WORDS = 6
+USED = 10
+STREAM_CELLS = 11
+
+
+def new_stream(key: ArrayLike) -> IntArray:
+    """A stream at its beginning.
+
+    Parameters
+    ----------
+    key : array_like of two 64-bit integers
+        Different keys give independent streams.
+
+    Examples
+    --------
+    >>> stream = new_stream([1, 2])
+    >>> next_word(stream) % 2**64 == int(np.random.Philox(key=[1, 2]).random_raw())
+    True
+    """
+    words = np.array([signed(word) for word in np.asarray(key).tolist()], np.int64)
+    if words.shape != (2,):
+        raise ValueError(f"a Philox key is two 64-bit integers, got shape {words.shape}")
+    stream = np.zeros(STREAM_CELLS, np.int64)
+    stream[KEY : KEY + 2] = words
+    stream[USED] = 4
+    return stream
+
+
+@kernel
+def count_up(counter: IntArray) -> None:
+    """Add one to the 256-bit counter."""
+    for i in range(4):
+        counter[i] = wrapping_add(counter[i], 1)
+        if counter[i] != 0:
+            return
+
+
+@kernel
+def make_words(stream: IntArray) -> None:
+    """Count up, and turn counter and key into four words by ten rounds of multiplication and exclusive or."""
+    count_up(stream[COUNTER:])
+    key_0 = stream[KEY]
+    key_1 = stream[KEY + 1]
+    a = stream[COUNTER]
+    b = stream[COUNTER + 1]
+    c = stream[COUNTER + 2]
+    d = stream[COUNTER + 3]
+    for _ in range(10):
+        high_0 = multiply_high(MULTIPLIER_0, a)
+        low_0 = wrapping_multiply(MULTIPLIER_0, a)
+        high_1 = multiply_high(MULTIPLIER_1, c)
+        low_1 = wrapping_multiply(MULTIPLIER_1, c)
+        a = high_1 ^ b ^ key_0
+        b = low_1
+        c = high_0 ^ d ^ key_1
+        d = low_0
+        key_0 = wrapping_add(key_0, WEYL_0)
+        key_1 = wrapping_add(key_1, WEYL_1)
+    stream[WORDS] = a
+    stream[WORDS + 1] = b
+    stream[WORDS + 2] = c
+    stream[WORDS + 3] = d
+    stream[USED] = 0
+
+
+@kernel(inline=True)
+def next_word(stream: IntArray) -> i64:
+    """The next 64 random bits, as a signed integer."""
+    if stream[USED] == 4:
+        make_words(stream)
+    used = stream[USED]
+    stream[USED] = used + 1
+    return stream[WORDS + used]
+
+
+@kernel(inline=True)
+def uniform(stream: IntArray) -> f64:
+    """A number between 0 and 1, neither included: the middle of one of 2**52 equal cells."""
+    return (float(shift_right_logical(next_word(stream), 12)) + 0.5) * 2.220446049250313e-16
+
+
+@kernel(cold=True)
+def fill_normal(stream: IntArray, out: Array, n: i64) -> None:
+    """Write `n` independent standard normal numbers by Marsaglia's polar method."""
+    i = 0
+    while i < n:
+        u = 2.0 * uniform(stream) - 1.0
+        v = 2.0 * uniform(stream) - 1.0
+        square = u * u + v * v
+        if 0.0 < square < 1.0:
+            factor = math.sqrt(-2.0 * math.log(square) / square)
+            out[i] = factor * u
+            if i + 1 < n:
+                out[i + 1] = factor * v
+            i += 2
