@@ -41,6 +41,11 @@ class Host:
         # Other processors with AVX-512 are tuned by LLVM for 256 bits.
         return 4 if "+avx" in enabled else 2
 
+    @functools.cached_property
+    def fused(self) -> bool:
+        """Whether the processor multiplies and adds with one rounding."""
+        return bool({"+fma", "+neon", "+v"} & set(self.features.split(",")))
+
 
 @dataclass(frozen=True)
 class Unit:
