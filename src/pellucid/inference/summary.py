@@ -165,6 +165,11 @@ def summary(
     -------
     Summary
 
+    Notes
+    -----
+    `ess_tail` concerns the quantiles 5 % and 95 % (Vehtari et al. 2021). That of `arviz_stats.summary` depends on its
+    setting `stats.ci_prob`, and is for 11 % and 89 % unless that is changed.
+
     Examples
     --------
     >>> x = np.random.default_rng(1).normal(size=(4, 500))
