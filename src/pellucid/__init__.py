@@ -1,1 +1,1 @@
-"""Probabilistic programming with readable graphs."""
+"""Probabilistic programming with readable graphs: write tensors and models, print, rewrite, differentiate, compile and sample them."""

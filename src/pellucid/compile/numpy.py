@@ -1,0 +1,94 @@
+"""The interpreter: walk the graph and evaluate each op's reference. Every other backend is tested against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.nodes import Apply, Variable
+from pellucid.graph.provenance import describe
+from pellucid.graph.traverse import toposort
+from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.namespace import NUMPY
+from pellucid.tensor.random import Draw, RngVariable
+
+
+class EvaluationError(ValueError):
+    """An op failed on the values that it was given."""
+
+
+def describe_value(v: Variable, value: Any) -> str:
+    """How errors speak of a value at run time."""
+    if isinstance(value, np.ndarray):
+        return f"'{v}' of shape {value.shape}, dtype {value.dtype}"
+    return f"'{v}' = {value!r}"
+
+
+def failure(node: Apply, values: Sequence[Any], error: Exception) -> EvaluationError:
+    """What went wrong, in which op, with which values, at which line of the user's."""
+    listed = "\n".join(f"  - {describe_value(v, a)}" for v, a in zip(node.inputs, values, strict=True) if a is not None)
+    return EvaluationError(f"{node.op} failed: {error}\n{listed}\n  at {describe(node.line)}")
+
+
+def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
+    """The outputs of one node, as arrays of the dtypes that the graph promises."""
+    try:
+        if isinstance(node.op, Elementwise) and len(values) > 1:
+            node.op.check_arrays(node.inputs, values)
+        found = node.op.impl(NUMPY, *values)
+    except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError, OverflowError, MemoryError) as error:
+        raise failure(node, values, error) from error
+    if len(node.outputs) == 1 and not isinstance(found, tuple):
+        found = (found,)
+    return [np.asarray(f) if hasattr(v.type, "shape") else f for v, f in zip(node.outputs, found, strict=True)]
+
+
+def known_value(v: Variable) -> Any:
+    """The value that a root brings with it."""
+    return v.get_value(borrow=True) if hasattr(v, "container") else getattr(v, "data", None)
+
+
+def evaluate(outputs: Sequence[Variable], given: Mapping[Variable, Any]) -> list[Any]:
+    """The values of `outputs`, from those of the roots."""
+    return compile(list(given), outputs)(*given.values())
+
+
+def private_generators(nodes: Sequence[Apply]) -> set[Variable]:
+    """Generators that several draws start from: each draw must see the same state, so each gets a copy."""
+    seen: set[Variable] = set()
+    twice = set()
+    for node in nodes:
+        if isinstance(node.op, Draw):
+            source = node.inputs[0]
+            (twice if source in seen else seen).add(source)
+    return twice
+
+
+def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:  # noqa: A001
+    """A function of arrays that walks the graph at each call."""
+    nodes = toposort(outputs, stop=set(inputs))
+    copied = private_generators(nodes)
+    needed = {v for node in nodes for v in node.inputs if v.owner is None} | {v for v in outputs if v.owner is None}
+    roots = [v for v in needed if v not in set(inputs)]
+    last_use = {v: i for i, node in enumerate(nodes) for v in node.inputs}
+    keep = set(outputs)
+
+    def run(*arrays: Any) -> list[Any]:
+        values: dict[Variable, Any] = dict(zip(inputs, arrays, strict=True))
+        for v in roots:
+            values[v] = v.get_value() if isinstance(v, RngVariable) else known_value(v)
+        with np.errstate(all="ignore"):
+            for i, node in enumerate(nodes):
+                arguments = [values[v] for v in node.inputs]
+                if node.inputs and node.inputs[0] in copied:
+                    arguments[0] = deepcopy(arguments[0])
+                values.update(zip(node.outputs, apply_node(node, arguments), strict=True))
+                for v in node.inputs:  # let go of what nothing reads any more
+                    if last_use[v] == i and v not in keep and v.owner is not None:
+                        values.pop(v, None)
+        return [values[v] for v in outputs]
+
+    return run

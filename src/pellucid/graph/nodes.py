@@ -1,0 +1,146 @@
+"""The whole data model: variables, and the applications of ops that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.graph.provenance import Line, user_line
+
+
+class Type:
+    """What is known of a value before it is computed. Frozen, hashable, compared by value."""
+
+    __slots__ = ()
+
+    def variable(self, owner: Apply | None = None, index: int = 0, name: str | None = None) -> Variable:
+        """A variable of this type: the output `index` of `owner`, or a root when `owner` is None."""
+        return Variable(self, owner, index, name)
+
+    def __call__(self, name: str | None = None) -> Variable:
+        """A root variable of this type."""
+        return self.variable(name=name)
+
+
+class Variable:
+    """A value in a graph. Fixed at birth, except for `name`, which is only a label.
+
+    Attributes
+    ----------
+    type : Type
+        What is known of the value.
+    owner : Apply or None
+        The application that computes it; None for a root.
+    index : int
+        Which output of `owner` it is.
+    name : str or None
+        A label for people; never part of what the variable means.
+    """
+
+    __slots__ = ("__weakref__", "index", "name", "owner", "type")
+
+    has_value = False
+    """Whether the variable brings its own value (a constant, a shared variable), so that no caller need give it."""
+
+    def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):  # noqa: A002
+        self.type, self.owner, self.index, self.name = type, owner, index, name
+
+    def __str__(self) -> str:
+        if self.name:
+            return self.name
+        return f"<{self.type}>" if self.owner is None else f"{self.owner.op}.{self.index}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def key(self) -> object:
+        """What makes two leaves the same value; by default, being the same leaf."""
+        return self
+
+
+class Apply:
+    """An op applied to inputs. Never changed: to edit a graph is to build another.
+
+    Attributes
+    ----------
+    op : Op
+    inputs, outputs : tuple of Variable
+    line : (file, line number) or None
+        The user's line that made the node; not part of what the node means.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "line", "op", "outputs")
+
+    def __init__(self, op: Op, inputs: Sequence[Variable], types: Sequence[Type] | None = None):
+        self.op, self.inputs = op, tuple(inputs)
+        self.line: Line | None = user_line()
+        types = op.infer(*self.inputs) if types is None else types
+        self.outputs = tuple([t.variable(self, i) for i, t in enumerate(types)])
+
+    def __str__(self) -> str:
+        return f"{self.op}({', '.join(map(str, self.inputs))})"
+
+    __repr__ = __str__
+
+
+class Foreign:
+    """Not a variable, yet ops accept it: it says itself what applying an op to it means."""
+
+    __slots__ = ()
+
+    def apply(self, op: Op, args: Sequence[Any]) -> Any:
+        """What `op(*args)` means when one of `args` is this object."""
+        raise NotImplementedError
+
+
+class Op:
+    """What an operation means, said once. Subclasses are frozen: their fields are static parameters."""
+
+    def infer(self, *inputs: Variable) -> tuple[Type, ...]:
+        """The types of the outputs; raises when the inputs do not fit."""
+        raise NotImplementedError
+
+    def impl(self, xp: Any, *arrays: Any) -> Any:
+        """Compute the outputs (one value, or a tuple of several) over the array namespace `xp`: the reference."""
+        raise NotImplementedError
+
+    def pullback(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        """The gradient of each input from those of the outputs; None where the value does not depend on it."""
+        raise TypeError(f"{self} has no gradient. Wrap its input in pt.disconnected_grad(...) if none should flow.")
+
+    def pullback_wanted(
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        gradients: Sequence[Variable | None],
+        wanted: Sequence[bool],
+    ) -> Sequence[Variable | None]:
+        """Like `pullback`, when only the gradients of the `wanted` inputs are needed."""
+        return self.pullback(inputs, outputs, gradients)
+
+    def expand(self, *inputs: Variable) -> Variable | Sequence[Variable] | None:
+        """The same value in simpler ops, or None for a primitive."""
+        return None
+
+    def orders(self, inputs: tuple[Variable, ...]) -> tuple[tuple[Variable, ...], ...]:
+        """The orders of the inputs that give the same value; pattern matching tries each."""
+        return (inputs,)
+
+    def as_variable(self, x: Any) -> Variable:
+        """Turn an argument into a variable."""
+        return x
+
+    def as_variables(self, args: Sequence[Any]) -> Sequence[Variable]:
+        """Turn all arguments into variables, where the type of one may depend on the others."""
+        return [self.as_variable(a) for a in args]
+
+    def __call__(self, *args: Any, name: str | None = None) -> Any:
+        for a in args:
+            if isinstance(a, Foreign):
+                return a.apply(self, args)
+        outputs = Apply(self, self.as_variables(args)).outputs
+        if name is not None:
+            outputs[-1].name = name
+        return outputs[0] if len(outputs) == 1 else outputs

@@ -1,0 +1,92 @@
+"""Print a graph as a tree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from pellucid.graph.nodes import Variable
+from pellucid.graph.traverse import as_list
+
+
+def letters(number: int) -> str:
+    """0 is A, 25 is Z, 26 is AA, as columns of a spreadsheet."""
+    text = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        text = chr(65 + digit) + text
+    return text
+
+
+def label(v: Variable, *, print_type: bool, mark: str) -> str:
+    """One line of the tree, without its branches."""
+    what = str(v) if v.owner is None else str(v.owner.op)
+    if v.owner is not None and len(v.owner.outputs) > 1:
+        what += f".{v.index}"
+    kind = f" <{v.type}>" if print_type else ""
+    name = f" '{v.name}'" if v.name and v.owner is not None else ""
+    return f"{what} {mark}{kind}{name}"
+
+
+def tree_lines(outputs: Iterable[Variable], depth: int | None, *, print_type: bool, id_type: str) -> Iterable[str]:
+    """The lines of the tree, top down; a subgraph met before is named, not repeated."""
+    ids: dict[object, str] = {}
+    opened: set[object] = set()
+    stack = [(v, "", "", 1) for v in reversed(list(outputs))]
+    while stack:
+        v, lead, branch, level = stack.pop()
+        key = v if v.owner is None else v.owner
+        mark = ids.setdefault(key, f"[id {letters(len(ids))}]") if id_type else ""
+        inputs = v.owner.inputs if v.owner else ()
+        repeated = bool(inputs) and key in opened
+        deeper = bool(inputs) and not repeated and (depth is None or level < depth)
+        opened.add(key)
+        yield (lead + branch + label(v, print_type=print_type, mark=mark) + (" ···" if repeated else "")).rstrip()
+        if deeper:
+            lead += {"": "", " ├─ ": " │  ", " └─ ": "    "}[branch]
+            children = [(u, lead, " ├─ ", level + 1) for u in inputs]
+            children[-1] = (inputs[-1], lead, " └─ ", level + 1)
+            stack.extend(reversed(children))
+
+
+def dprint(
+    graph: Variable | Iterable[Variable],
+    depth: int | None = None,
+    *,
+    print_type: bool = False,
+    id_type: str = "CHAR",
+    file: TextIO | str | None = None,
+) -> TextIO | str:
+    """Print `graph` as a tree, with an id for each node and ``···`` where a subgraph was printed before.
+
+    Parameters
+    ----------
+    graph : Variable or iterable of Variable (or an object with `.outputs` or `.variables`)
+    depth : int, optional
+        How many levels to print; all of them by default.
+    print_type : bool
+        Also print each variable's type.
+    id_type : "CHAR" or ""
+        Letters, or no ids.
+    file : file object or "str", optional
+        Where to print (standard output by default); "str" returns the text instead.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x = pt.scalar("x")
+    >>> _ = dprint(pt.log(x + x))
+    Log [id A]
+     └─ Add [id B]
+        ├─ x [id C]
+        └─ x [id C]
+    """
+    roots = as_list(getattr(graph, "outputs", graph))  # a compiled function prints its outputs
+    text = "\n".join(tree_lines(roots, depth, print_type=print_type, id_type=id_type))
+    if file == "str":
+        return text
+    target: TextIO = sys.stdout if file is None or isinstance(file, str) else file
+    print(text, file=target)
+    return target

@@ -1,0 +1,82 @@
+"""Swap parts of a graph for others; the original is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pellucid.graph.nodes import Apply, Variable
+from pellucid.graph.provenance import made_by
+from pellucid.graph.traverse import as_list, ancestors, toposort
+
+Replacements = Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]]
+
+
+def rebuild(node: Apply, inputs: Sequence[Variable]) -> Apply:
+    """`node` on other inputs, with its line and the names of its outputs."""
+    with made_by(node.line):
+        fresh = Apply(node.op, inputs)
+    for old, new in zip(node.outputs, fresh.outputs, strict=True):
+        new.name = old.name
+    return fresh
+
+
+def replace_all(outputs: Sequence[Variable], replace: Replacements) -> list[Variable]:
+    """`outputs` with every occurrence of a key of `replace` swapped for its value."""
+    new = dict(replace.items() if isinstance(replace, Mapping) else replace)
+    check_replacements(new)
+    for node in toposort(outputs, stop=set(new)):
+        inputs = [new.get(v, v) for v in node.inputs]
+        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            for old, fresh in zip(node.outputs, rebuild(node, inputs).outputs, strict=True):
+                new.setdefault(old, fresh)
+    return [new.get(v, v) for v in outputs]
+
+
+def check_replacements(replace: Mapping[Variable, Variable]) -> None:
+    """Refuse what cannot be a replacement: not a variable, or a value that its readers could not accept."""
+    for old, new in replace.items():
+        if not isinstance(old, Variable) or not isinstance(new, Variable):
+            wrong = old if not isinstance(old, Variable) else new
+            raise TypeError(
+                f"A replacement maps a variable to a variable, not {type(wrong).__name__} ({wrong!r}). "
+                "Wrap numbers and arrays in pt.as_tensor_variable(...)."
+            )
+        fits = getattr(old.type, "accepts", None)
+        if fits is not None and not fits(new.type):
+            raise TypeError(f"{new} of type {new.type} cannot stand for {old} of type {old.type}: cast or reshape it.")
+
+
+def clone_replace(output: Any, replace: Replacements | None = None) -> Any:
+    """A copy of `output` with some variables swapped for others.
+
+    Parameters
+    ----------
+    output : Variable or sequence of Variable
+    replace : mapping (or pairs) from variable to variable, optional
+
+    Returns
+    -------
+    The new output, or a list of them. What does not depend on a replaced variable is shared with the original.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x = pt.scalar("x")
+    >>> y = pt.log(x)
+    >>> print(clone_replace(y, {x: pt.exp(x)}).eval({x: 2.0}))
+    2.0
+    """
+    new = replace_all(as_list(output), replace or {})
+    return new[0] if isinstance(output, Variable) else new
+
+
+def graph_replace(outputs: Any, replace: Replacements, *, strict: bool = True) -> Any:
+    """Like :func:`clone_replace`; with `strict`, every key of `replace` must occur in the graph."""
+    pairs = dict(replace.items() if isinstance(replace, Mapping) else replace)
+    if strict:
+        present = set(ancestors(as_list(outputs)))
+        absent = [str(v) for v in pairs if v not in present]
+        if absent:
+            raise ValueError(f"Not in the graph: {', '.join(absent)}. Pass strict=False to skip what does not occur.")
+    return clone_replace(outputs, pairs)

@@ -1,0 +1,210 @@
+"""Functions of one element: the mechanism, in which one entry says everything about one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.nodes import Op, Variable
+from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static
+from pellucid.tensor.namespace import NUMPY
+from pellucid.tensor.operators import method
+from pellucid.tensor.types import TensorType, TensorVariable, as_operands, canonical_dtype
+
+ELEMENTWISE: dict[str, Elementwise] = {}
+"""Every elementwise op by name, in the order of declaration."""
+
+Pullback = Callable[..., Any]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Op):
+    """A function applied to each element of broadcast inputs.
+
+    Shape follows from broadcasting and dtype from NumPy's promotion, so no entry states either.
+
+    Attributes
+    ----------
+    name, doc : str
+        The public name, and what the function is (its docstring is made from it).
+    impl : callable
+        The reference, ``impl(xp, *arrays)`` over an array namespace.
+    pullbacks : tuple of callable or None
+        For each input the gradient ``(g, out, *inputs) -> g_input``; None where it is zero (a step function) or
+        where the input is a condition.
+    llvm : str or callable, optional
+        The scalar code: the name of a kernel instruction or math function, or ``code(k, *values)``.
+    expansion : callable, optional
+        A definition in simpler ops, used in place of `llvm`.
+    domain : tuple of (low, high)
+        For each input the interval that tests draw from.
+    inverse : str, optional
+        The name of the inverse function, read by the derivation of densities.
+    monotone : {-1, 0, 1}
+        Decreasing, neither or unknown, increasing.
+    commutes : bool
+        Whether the order of two inputs does not matter.
+    floating : bool
+        Whether integers become float64 first, as for SciPy's special functions.
+    raw : tuple of int
+        Inputs that take no part in promotion (conditions).
+    """
+
+    name: str
+    doc: str
+    reference: Callable[..., Any]
+    pullbacks: tuple[Pullback | None, ...] | None = None
+    llvm: str | Callable[..., Any] | None = None
+    expansion: Callable[..., Any] | None = None
+    domain: tuple[Interval, ...] = ((-3.0, 3.0),)
+    inverse: str | None = None
+    monotone: int = 0
+    commutes: bool = False
+    floating: bool = False
+    raw: tuple[int, ...] = ()
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return f"{self.doc}\n\nElementwise, with NumPy's broadcasting and promotion."
+
+    def __str__(self) -> str:
+        return "".join(part.capitalize() for part in self.name.split("_"))
+
+    def __repr__(self) -> str:
+        return f"pellucid.tensor.{self.name}"
+
+    def __reduce__(self) -> Any:
+        return lookup, (self.name,)
+
+    def impl(self, xp: Any, *arrays: Any) -> Any:
+        return self.reference(xp, *arrays)
+
+    def as_variables(self, args: Sequence[Any]) -> Sequence[Variable]:
+        free = as_operands([a for i, a in enumerate(args) if i not in self.raw])
+        if not self.raw:
+            return free
+        rest = iter(free)
+        return [as_operands([a])[0] if i in self.raw else next(rest) for i, a in enumerate(args)]
+
+    def infer(self, *inputs: Variable) -> tuple[TensorType]:
+        dtype = result_dtype(self, tuple(v.type.dtype for v in inputs))  # type: ignore[attr-defined]
+        return (TensorType(dtype, broadcast_static(self.name, inputs)),)
+
+    def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
+        """Raise ValueError when an extent that may not stretch (its static value is not 1) would have to."""
+        ndim = max(a.ndim for a in arrays)
+        for axis in range(1, ndim + 1):
+            fixed = {
+                a.shape[-axis] for v, a in zip(inputs, arrays, strict=True) if a.ndim >= axis and v.type.shape[-axis] != 1  # type: ignore[attr-defined]
+            }
+            if len(fixed) > 1:
+                raise ValueError(
+                    f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph is "
+                    "written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
+                )
+
+    def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
+        """The extents of the output."""
+        return [broadcast_extents(inputs, extents)]
+
+    def orders(self, inputs: tuple[Variable, ...]) -> tuple[tuple[Variable, ...], ...]:
+        return (inputs, inputs[::-1]) if self.commutes else (inputs,)
+
+    def expand(self, *inputs: Variable) -> Any:
+        return None if self.expansion is None else self.expansion(*inputs)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> Sequence[Variable | None]:
+        return self.pullback_wanted(inputs, outputs, gradients, [True] * len(inputs))
+
+    def pullback_wanted(self, inputs: Any, outputs: Any, gradients: Any, wanted: Sequence[bool]) -> Sequence[Variable | None]:
+        if self.pullbacks is None:
+            raise TypeError(
+                f"{self.name} has no gradient. Wrap its input in pt.disconnected_grad(...) if none should flow."
+            )
+        (g,), (out,) = gradients, outputs
+        return [
+            rule(g, out, *inputs) if want and rule is not None else None
+            for rule, want in zip(self.pullbacks, wanted, strict=True)
+        ]
+
+    def __call__(self, *args: Any, name: str | None = None, dtype: Any = None) -> Any:
+        if len(args) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} tensors, not {len(args)}.")
+        found = super().__call__(*args, name=name)
+        return found if dtype is None else cast(found, dtype)
+
+    @property
+    def arity(self) -> int:
+        """The number of inputs."""
+        return len(self.domain)
+
+
+def lookup(name: str) -> Elementwise:
+    """The op called `name` (how a pickled graph finds its ops again)."""
+    if name.startswith("cast_"):
+        return cast_to(name.removeprefix("cast_"))
+    return ELEMENTWISE[name]
+
+
+def elementwise(name: str, doc: str, reference: Callable[..., Any], **facts: Any) -> Elementwise:
+    """Declare an elementwise op: enter it in the table, and let the methods of tensors find it."""
+    op = Elementwise(name, doc, reference, **facts)
+    ELEMENTWISE[name] = op
+    method(op)
+    return op
+
+
+@lru_cache(maxsize=4096)
+def result_dtype(op: Elementwise, dtypes: tuple[str, ...]) -> str:
+    """The dtype of the output: what the reference gives for arrays of those dtypes."""
+    if op.floating:
+        return floating_dtype(dtypes)
+    empty = [np.empty(0, d) for d in dtypes]
+    with np.errstate(all="ignore"):
+        return op.reference(NUMPY, *empty).dtype.name
+
+
+def floating_dtype(dtypes: Sequence[str]) -> str:
+    """The floating dtype in which SciPy computes a function of these dtypes."""
+    common = np.result_type(*map(np.dtype, dtypes))
+    return common.name if common.kind in "fc" else "float64"
+
+
+@lru_cache(maxsize=64)
+def cast_to(dtype: str) -> Elementwise:
+    """The op that casts to `dtype`."""
+    kind = np.dtype(dtype).kind
+    carries = kind in "fc"
+    return Elementwise(
+        f"cast_{dtype}",
+        f"The same values as {dtype}.",
+        lambda xp, x: xp.asarray(x).astype(dtype),
+        ((lambda g, y, x: cast(g, x.dtype) if carries and x.dtype.startswith(("float", "complex")) else None),),
+        llvm=lambda k, x: k.cast(x, dtype),
+        raw=(0,),
+    )
+
+
+@method
+def cast(x: Any, dtype: Any) -> TensorVariable:
+    """The values of `x` as `dtype`; `x` itself when it has that dtype.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> pt.cast([1, 2], "float32").dtype
+    'float32'
+    """
+    from_, to = as_operands([x])[0], canonical_dtype(dtype)
+    if np.dtype(from_.dtype).kind == "c" and np.dtype(to).kind != "c":
+        raise TypeError(f"Casting {from_} from {from_.dtype} to {to} would drop the imaginary part; use pt.real(x).")
+    return from_ if from_.dtype == to else cast_to(to)(from_)

@@ -1,0 +1,437 @@
+"""Ops that combine many elements into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.nodes import Op, Variable
+from pellucid.tensor.arithmetic import add, as_boolean, bitwise_and, bitwise_or, eq, maximum, minimum, mul, sqr, switch
+from pellucid.tensor.broadcast import Extent, name_with_shape
+from pellucid.tensor.elementwise import cast
+from pellucid.tensor.operators import method
+from pellucid.tensor.shape import dim, expand_dims, normalize_axes, normalize_axis
+from pellucid.tensor.transcendental import exp, log, sqrt
+from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, canonical_dtype, constant
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How elements combine: one entry for sum, prod, max, ...
+
+    Attributes
+    ----------
+    combine : Elementwise
+        The elementwise op of two elements.
+    start : callable
+        The value of an empty reduction in a dtype, or None where there is none.
+    numpy : str
+        The reference's name in the array namespace.
+    pullback : callable or None
+        ``(g, out, x) -> gradient of x``, with `g` and `out` already stretched along the reduced axes.
+    """
+
+    name: str
+    doc: str
+    combine: Any
+    start: Callable[[np.dtype], Any]
+    numpy: str
+    pullback: Callable[..., Any] | None
+
+
+def lowest(dtype: np.dtype) -> Any:
+    """The value below all others of a dtype."""
+    if dtype.kind == "f":
+        return -np.inf
+    return False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def highest(dtype: np.dtype) -> Any:
+    """The value above all others of a dtype."""
+    if dtype.kind == "f":
+        return np.inf
+    return True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+def _share_of_ties(g: Any, out: Any, x: Any) -> Any:
+    return switch(eq(x, out), g, 0.0)
+
+
+REDUCTIONS = {
+    r.name: r
+    for r in (
+        Reduction("sum", "The sum", add, lambda d: d.type(0), "sum", lambda g, out, x: g),
+        Reduction("prod", "The product", mul, lambda d: d.type(1), "prod", None),
+        Reduction("max", "The largest element", maximum, lowest, "max", _share_of_ties),
+        Reduction("min", "The smallest element", minimum, highest, "min", _share_of_ties),
+        Reduction("all", "Whether no element is zero", bitwise_and, lambda d: True, "all", lambda g, out, x: None),
+        Reduction("any", "Whether some element is not zero", bitwise_or, lambda d: False, "any", lambda g, out, x: None),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Reduce(Op):
+    """A reduction over some axes, which vanish."""
+
+    name: str
+    axes: tuple[int, ...]
+
+    @property
+    def reduction(self) -> Reduction:
+        """How elements combine."""
+        return REDUCTIONS[self.name]
+
+    def __str__(self) -> str:
+        return f"{self.name.capitalize()}{{axes={list(self.axes)}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        kept = tuple(n for i, n in enumerate(x.type.shape) if i not in self.axes)
+        if self.name in ("max", "min") and any(x.type.shape[a] == 0 for a in self.axes):
+            raise ValueError(f"The {self.name} over an axis without elements does not exist: {name_with_shape(x)}.")
+        return (TensorType(self.result_dtype(np.dtype(x.type.dtype)), kept),)
+
+    def result_dtype(self, dtype: np.dtype) -> str:
+        """NumPy's dtype of the result: small integers and booleans add up in int64."""
+        if self.name in ("all", "any"):
+            return "bool"
+        if self.name in ("sum", "prod") and dtype.kind in "biu":
+            return "uint64" if dtype.kind == "u" else "int64"
+        return dtype.name
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [tuple(n for i, n in enumerate(extents[0]) if i not in self.axes)]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        return getattr(xp, self.reduction.numpy)(x, axis=self.axes)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
+        (x,), (g,), (out,) = inputs, gradients, outputs
+        if self.name == "prod":
+            return [prod_pullback(g, x, self.axes)]
+        rule = self.reduction.pullback
+        places = list(self.axes)
+        return [rule(expand_dims(g, places), expand_dims(out, places), x)]  # type: ignore[misc]
+
+
+def prod_pullback(g: Any, x: TensorVariable, axes: tuple[int, ...]) -> TensorVariable:
+    """The gradient of a product, right also where elements are zero: the product of the others."""
+    zero = eq(x, 0)
+    zeros = expand_dims(sum(cast(zero, "int64"), axes), list(axes))
+    others = expand_dims(prod(switch(zero, 1.0, x), axes), list(axes))
+    no_zero = others / switch(zero, 1.0, x)
+    one_zero = switch(zero, others, 0.0)
+    return expand_dims(g, list(axes)) * switch(eq(zeros, 0), no_zero, switch(eq(zeros, 1), one_zero, 0.0))
+
+
+def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> TensorVariable:  # noqa: FBT001
+    """Apply a reduction by name; shared by the public functions below."""
+    x = as_tensor_variable(x)
+    if dtype is not None:
+        x = cast(x, canonical_dtype(dtype))
+    axes = normalize_axes(axis, x.ndim)
+    if not axes and name in ("sum", "prod", "max", "min"):
+        found = cast(x, Reduce(name, ()).result_dtype(np.dtype(x.dtype)))
+    else:
+        found = Reduce(name, axes)(as_boolean(x) if name in ("all", "any") else x)
+    return expand_dims(found, list(axes)) if keepdims and axes else found
+
+
+@method
+def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002  # NumPy's signature
+    """The sum over `axis` (default: all)."""
+    return reduce("sum", x, axis, keepdims, dtype)
+
+
+@method
+def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The product over `axis` (default: all)."""
+    return reduce("prod", x, axis, keepdims, dtype)
+
+
+@method
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+    """The largest element over `axis` (default: all); NaN if there is one."""
+    return reduce("max", x, axis, keepdims)
+
+
+@method
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+    """The smallest element over `axis` (default: all); NaN if there is one."""
+    return reduce("min", x, axis, keepdims)
+
+
+@method
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+    """Whether every element over `axis` (default: all) is nonzero."""
+    return reduce("all", x, axis, keepdims)
+
+
+@method
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+    """Whether some element over `axis` (default: all) is nonzero."""
+    return reduce("any", x, axis, keepdims)
+
+
+amax, amin = max, min
+
+
+def count(x: TensorVariable, axes: Sequence[int]) -> Any:
+    """The number of elements along some axes: a number where it is static."""
+    total: Any = 1
+    for a in axes:
+        n = x.type.shape[a]
+        total = total * (dim(x, a) if n is None else n)
+    return total
+
+
+@method
+def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The arithmetic mean over `axis` (default: all)."""
+    x = as_tensor_variable(x)
+    total = sum(x, axis, dtype or (None if x.dtype.startswith(("float", "complex")) else "float64"), keepdims)
+    return total / as_count(count(x, normalize_axes(axis, x.ndim)), total.dtype)
+
+
+def as_count(n: Any, dtype: str) -> TensorVariable:
+    """A number of elements in the dtype it divides."""
+    return cast(n, dtype) if isinstance(n, TensorVariable) else constant(np.array(n, dtype))
+
+
+@method
+def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The variance over `axis` (default: all), with divisor n - ddof."""
+    x = as_tensor_variable(x)
+    centred = x - mean(x, axis, keepdims=True)
+    n = count(x, normalize_axes(axis, x.ndim))
+    total = sum(sqr(centred), axis, keepdims=keepdims)
+    return total / as_count(n - ddof, total.dtype)
+
+
+@method
+def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The standard deviation over `axis` (default: all), with divisor n - ddof."""
+    return sqrt(var(x, axis, ddof, keepdims))
+
+
+@method
+def norm(x: Any, ord: Any = None, axis: Any = None) -> TensorVariable:  # noqa: A002
+    """The Euclidean norm over `axis` (default: all), or of another order: inf, -inf, or a number."""
+    x = as_tensor_variable(x)
+    if ord in (None, 2, "fro"):
+        return sqrt(sum(sqr(x), axis))
+    if ord in (np.inf, -np.inf):
+        return (max if ord > 0 else min)(abs(x), axis)
+    return sum(abs(x) ** ord, axis) ** (1.0 / ord)
+
+
+def finite_or_zero(m: TensorVariable) -> TensorVariable:
+    """A shift for exponentials: 0 in place of an infinity, so that inf - inf never arises."""
+    return switch(eq(m - m, 0), m, 0.0)
+
+
+@dataclass(frozen=True)
+class LogSumExp(Op):
+    """log(sum(exp(x))) over some axes, without overflow."""
+
+    axes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"LogSumExp{{axes={list(self.axes)}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        kept = tuple(n for i, n in enumerate(x.type.shape) if i not in self.axes)
+        return (TensorType(exp.infer(x)[0].dtype, kept),)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [tuple(n for i, n in enumerate(extents[0]) if i not in self.axes)]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        m = xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf)
+        m = xp.where(xp.isfinite(m), m, 0.0)
+        return xp.log(xp.sum(xp.exp(x - m), axis=self.axes)) + xp.squeeze(m, self.axes)
+
+    def expand(self, x: Variable) -> TensorVariable:
+        m = finite_or_zero(max(x, self.axes))
+        return log(sum(exp(x - expand_dims(m, list(self.axes))), self.axes)) + m
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (x,), (g,), (y,) = inputs, gradients, outputs
+        places = list(self.axes)
+        return [expand_dims(g, places) * exp(x - expand_dims(y, places))]
+
+
+@method
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """log(sum(exp(x))) over `axis` (default: all), without overflow."""
+    x = as_tensor_variable(x)
+    axes = normalize_axes(axis, x.ndim)
+    found = LogSumExp(axes)(x) if axes else x
+    return expand_dims(found, list(axes)) if keepdims and axes else found
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x) / sum(exp(x)) over some axes, without overflow."""
+
+    axes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"Softmax{{axes={list(self.axes)}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        return exp.infer(x)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [extents[0]]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        e = xp.exp(x - xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf))
+        return e / xp.sum(e, axis=self.axes, keepdims=True)
+
+    def expand(self, x: Variable) -> TensorVariable:
+        e = exp(x - max(x, self.axes, keepdims=True))
+        return e / sum(e, self.axes, keepdims=True)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (g,), (y,) = gradients, outputs
+        return [y * (g - sum(g * y, self.axes, keepdims=True))]
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Op):
+    """x - log(sum(exp(x))) over some axes, without overflow."""
+
+    axes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"LogSoftmax{{axes={list(self.axes)}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        return exp.infer(x)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [extents[0]]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        shifted = x - xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf)
+        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=self.axes, keepdims=True))
+
+    def expand(self, x: Variable) -> TensorVariable:
+        return x - logsumexp(x, self.axes, keepdims=True)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (g,), (y,) = gradients, outputs
+        return [g - exp(y) * sum(g, self.axes, keepdims=True)]
+
+
+def softmax(x: Any, axis: Any = None) -> TensorVariable:
+    """exp(x) / sum(exp(x)) over `axis` (default: all)."""
+    x = as_tensor_variable(x)
+    return Softmax(normalize_axes(axis, x.ndim))(x)
+
+
+def log_softmax(x: Any, axis: Any = None) -> TensorVariable:
+    """The logarithm of :func:`softmax`, accurate where that underflows."""
+    x = as_tensor_variable(x)
+    return LogSoftmax(normalize_axes(axis, x.ndim))(x)
+
+
+@dataclass(frozen=True)
+class ArgReduce(Op):
+    """The position of the largest (or smallest) element along one axis; the first of equals."""
+
+    name: str
+    axis: int
+
+    def __str__(self) -> str:
+        return f"{self.name.capitalize()}{{axis={self.axis}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        return (TensorType("int64", tuple(n for i, n in enumerate(x.type.shape) if i != self.axis)),)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [tuple(n for i, n in enumerate(extents[0]) if i != self.axis)]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        return getattr(xp, self.name)(x, axis=self.axis)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[None]:
+        return [None]
+
+
+def _arg(name: str, x: Any, axis: int | None, keepdims: bool) -> TensorVariable:  # noqa: FBT001
+    x = as_tensor_variable(x)
+    if axis is None:
+        found = ArgReduce(name, 0)(x.flatten())
+        return expand_dims(found, list(range(x.ndim))) if keepdims else found
+    place = normalize_axis(axis, x.ndim)
+    found = ArgReduce(name, place)(x)
+    return expand_dims(found, place) if keepdims else found
+
+
+@method
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The position of the largest element along `axis` (default: of the flattened x)."""
+    return _arg("argmax", x, axis, keepdims)
+
+
+@method
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+    """The position of the smallest element along `axis` (default: of the flattened x)."""
+    return _arg("argmin", x, axis, keepdims)
+
+
+@dataclass(frozen=True)
+class Cumulate(Op):
+    """The running sum or product along one axis."""
+
+    name: str
+    axis: int
+
+    def __str__(self) -> str:
+        return f"Cum{self.name}{{axis={self.axis}}}"
+
+    @property
+    def reduction(self) -> Reduction:
+        """How elements combine."""
+        return REDUCTIONS[self.name]
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        return (TensorType(Reduce(self.name, ()).result_dtype(np.dtype(x.type.dtype)), x.type.shape),)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [extents[0]]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        return getattr(xp, f"cum{self.name}")(x, axis=self.axis)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (x,), (g,), (y,) = inputs, gradients, outputs
+        if self.name == "prod":
+            g = g * y
+        back = (slice(None),) * self.axis + (slice(None, None, -1),)
+        total = Cumulate("sum", self.axis)(g[back])[back]
+        return [total / x if self.name == "prod" else total]
+
+
+def _cumulate(name: str, x: Any, axis: int | None) -> TensorVariable:
+    x = as_tensor_variable(x)
+    if axis is None:
+        x, axis = x.flatten(), 0
+    return Cumulate(name, normalize_axis(axis, x.ndim))(x)
+
+
+@method
+def cumsum(x: Any, axis: int | None = None) -> TensorVariable:
+    """The running sum along `axis` (default: of the flattened x)."""
+    return _cumulate("sum", x, axis)
+
+
+@method
+def cumprod(x: Any, axis: int | None = None) -> TensorVariable:
+    """The running product along `axis` (default: of the flattened x)."""
+    return _cumulate("prod", x, axis)

@@ -1,0 +1,267 @@
+"""Tensors: a dtype, and as much of the shape as is known before run time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.nodes import Apply, Type, Variable
+from pellucid.graph.printing import dprint
+from pellucid.tensor.operators import FUNCTIONS, Methods, Operators
+
+StaticShape = tuple[int | None, ...]
+SMALL = 64  # elements; constants up to this size are equal when their contents are
+
+FUNCTIONS["dprint"] = dprint
+
+
+@lru_cache(maxsize=256)
+def canonical_dtype(dtype: Any) -> str:
+    """The name of a dtype that tensors can have.
+
+    Examples
+    --------
+    >>> canonical_dtype(float), canonical_dtype("int"), canonical_dtype(np.bool_)
+    ('float64', 'int64', 'bool')
+    """
+    if dtype == "floatX":
+        return "float64"
+    try:
+        kind = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"{dtype!r} is not a dtype; use one such as 'float64', 'float32', 'int64' or 'bool'.") from error
+    if kind.kind not in "biufc":
+        raise TypeError(f"Tensors hold numbers and booleans, not {kind}. Convert the data first (for example to float64).")
+    return kind.name
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType(Type):
+    """A dtype and a static shape.
+
+    Parameters
+    ----------
+    dtype : str
+        A NumPy dtype name.
+    shape : tuple of int or None
+        None stands for an extent that is not known until run time. An extent of 1 that is known broadcasts; one
+        that is unknown does not, even if it turns out to be 1.
+    """
+
+    dtype: str = "float64"
+    shape: StaticShape = ()
+
+    def variable(self, owner: Apply | None = None, index: int = 0, name: str | None = None) -> TensorVariable:
+        return TensorVariable(self, owner, index, name)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """Which axes are known to have length one."""
+        return tuple(n == 1 for n in self.shape)
+
+    @property
+    def numpy_dtype(self) -> np.dtype:
+        """The dtype as NumPy's object."""
+        return np.dtype(self.dtype)
+
+    def accepts(self, other: Type) -> bool:
+        """Whether a variable of type `other` can stand where one of this type is read."""
+        return (
+            isinstance(other, TensorType)
+            and other.dtype == self.dtype
+            and len(other.shape) == len(self.shape)
+            and all(
+                a == b or (b is None and a != 1) or (a is None and b != 1)
+                for a, b in zip(self.shape, other.shape, strict=True)
+            )
+        )
+
+    def __str__(self) -> str:
+        names = {0: "Scalar", 1: "Vector", 2: "Matrix"}
+        shape = ", ".join("?" if n is None else str(n) for n in self.shape)
+        comma = "," if len(self.shape) == 1 else ""
+        return f"{names.get(self.ndim, f'Tensor{self.ndim}')}({self.dtype}, shape=({shape}{comma}))"
+
+    def __repr__(self) -> str:
+        return f"TensorType({self.dtype!r}, {self.shape})"
+
+
+class TensorVariable(Operators, Methods, Variable):
+    """A tensor in a graph: everything that can be done with it looks as in NumPy and builds more graph."""
+
+    __slots__ = ()
+
+    type: TensorType
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.type.shape)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype's name."""
+        return self.type.dtype
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """Which axes are known to have length one."""
+        return self.type.broadcastable
+
+
+class Constant(TensorVariable):
+    """A tensor whose value is known: its array is read-only."""
+
+    __slots__ = ("data",)
+
+    has_value = True
+
+    def __init__(self, data: Any, name: str | None = None):
+        array = np.array(data)  # a copy: what the user does to the array later cannot change the graph
+        array.flags.writeable = False
+        self.data = array
+        super().__init__(TensorType(canonical_dtype(array.dtype), array.shape), name=name)
+
+    def key(self) -> object:
+        """Small constants are equal by content; comparing large ones would cost more than it merges."""
+        if self.data.size > SMALL:
+            return self
+        return self.type, self.data.tobytes()
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array."""
+        return self.data
+
+    def __str__(self) -> str:
+        if self.name:
+            return self.name
+        if self.data.size <= 6:
+            return np.array2string(self.data, separator=" ").replace("\n", "")
+        return f"{type(self).__name__}{{{self.type}}}"
+
+
+TensorConstant = Constant
+
+
+@dataclass(frozen=True, slots=True)
+class NoneType(Type):
+    """The type of :data:`NONE`, which stands for an argument that was not given."""
+
+    def __str__(self) -> str:
+        return "NoneType"
+
+
+class NoneVariable(Variable):
+    """An argument that was not given."""
+
+    __slots__ = ()
+
+    has_value = True
+    data = None
+
+    def __str__(self) -> str:
+        return "None"
+
+
+NONE = NoneVariable(NoneType())
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor variable."""
+    return isinstance(x, TensorVariable)
+
+
+CONVERTERS: list[Callable[[Any], np.ndarray | None]] = []
+"""How foreign data becomes an array (None: not mine); layers above add their own kinds."""
+
+
+def to_array(x: Any) -> np.ndarray:
+    """`x` as an array of numbers or booleans, or a clear refusal."""
+    for convert in CONVERTERS:
+        found = convert(x)
+        if found is not None:
+            return found
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise TypeError(f"Cannot make one tensor of {type(x).__name__} {x!r}: its parts differ in shape.") from error
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"Cannot make a tensor of {type(x).__name__} {x!r} (dtype {array.dtype}): tensors hold numbers and booleans."
+        )
+    return array
+
+
+def constant(x: Any, name: str | None = None, dtype: Any = None) -> Constant:
+    """A tensor whose value is `x`, of `dtype` (by default NumPy's choice)."""
+    array = to_array(x)
+    return Constant(array if dtype is None else array.astype(canonical_dtype(dtype)), name)
+
+
+def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None) -> TensorVariable:
+    """`x` as a tensor: a variable as it is, lists that hold variables stacked, anything else as a constant.
+
+    Parameters
+    ----------
+    x : variable, number, array, or nested list of these
+    name : str, optional
+        A name for a new variable.
+    ndim : int, optional
+        Pad with leading axes of length one up to this number.
+    dtype : str, optional
+        Cast to this dtype.
+    """
+    if isinstance(x, TensorVariable):
+        found = x
+    elif isinstance(x, Variable):
+        raise TypeError(f"{x} of type {x.type} is not a tensor.")
+    elif isinstance(x, (list, tuple)) and holds_variable(x):
+        found = FUNCTIONS["stack"]([as_tensor_variable(part) for part in x])
+    else:
+        found = constant(x, name, dtype)
+    if dtype is not None and found.dtype != canonical_dtype(dtype):
+        found = FUNCTIONS["cast"](found, dtype)
+    if ndim is not None and found.ndim != ndim:
+        found = FUNCTIONS["shape_padleft"](found, ndim - found.ndim)
+    return found
+
+
+as_tensor = as_tensor_variable
+
+
+def holds_variable(x: Any) -> bool:
+    """Whether a nested list or tuple has a variable in it."""
+    return any(isinstance(p, Variable) or (isinstance(p, (list, tuple)) and holds_variable(p)) for p in x)
+
+
+def as_operands(args: Sequence[Any]) -> list[TensorVariable]:
+    """Arguments of one elementwise op as tensors; Python numbers take the dtype of the tensors beside them (NEP 50)."""
+    known = [a for a in args if isinstance(a, (TensorVariable, np.ndarray, np.generic))]
+    if not known:
+        return [as_tensor_variable(a) for a in args]
+    common = np.result_type(*[np.dtype(a.dtype) for a in known])
+    return [literal(a, common) if type(a) in (int, float) else as_tensor_variable(a) for a in args]
+
+
+def literal(number: float, beside: np.dtype) -> Constant:
+    """A Python number as a constant, in the dtype that NumPy would give it beside an array of dtype `beside`."""
+    dtype = np.result_type(beside, type(number)) if beside.kind == "b" else np.result_type(beside, number)
+    try:
+        return Constant(np.array(number, dtype))
+    except OverflowError:
+        return Constant(np.array(number))
+
+
+def static_value(v: Variable) -> Any:
+    """The value of a constant scalar as a Python number; None for anything else."""
+    return v.data.item() if isinstance(v, Constant) and v.data.ndim == 0 else None
