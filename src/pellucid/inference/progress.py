@@ -154,23 +154,25 @@ def describe(chains: Sequence[ChainProgress], *, elapsed: float, speed: float, s
     Examples
     --------
     >>> describe([ChainProgress(500, 2000, 3, 3500), ChainProgress(100, 2000, 0, 700, True)], elapsed=1.5, speed=425)
-    '2 chains (1 tuning): 600/4000 draws, 425/s, 7.0 steps per draw, 3 divergences, 0:08 left'
+    '2 chains (1 tuning): 600/4000 draws, 0:08 left, 3 divergences, 425/s, 7.0 steps per draw'
     """
     done, total = sum(chain.done for chain in chains), sum(chain.total for chain in chains)
     tuning = sum(chain.tuning for chain in chains)
     name = f"{len(chains)} chain{'s' if len(chains) != 1 else ''}" + (f" ({tuning} tuning)" if tuning else "")
-    parts = [f"{name}: {done}/{total} draws", f"{speed:.0f}/s" if speed >= 10 or not speed else f"{speed:.2g}/s"]
-    leapfrogs, divergences = sum(chain.leapfrogs for chain in chains), sum(chain.divergences for chain in chains)
-    if leapfrogs and done:
-        parts.append(f"{leapfrogs / done:.1f} steps per draw")
-    if divergences:
-        parts.append(f"{divergences} divergence{'s' if divergences != 1 else ''}")
+    # A narrow terminal cuts the end off, so what matters least comes last.
+    parts = [f"{name}: {done}/{total} draws"]
     if stopped:
         parts.append(f"stopped after {_duration(elapsed)}")
     elif done >= total:
         parts.append(f"done in {_duration(elapsed)}")
     elif speed > 0:
         parts.append(f"{_duration((total - done) / speed)} left")
+    leapfrogs, divergences = sum(chain.leapfrogs for chain in chains), sum(chain.divergences for chain in chains)
+    if divergences:
+        parts.append(f"{divergences} divergence{'s' if divergences != 1 else ''}")
+    parts.append(f"{speed:.0f}/s" if speed >= 10 or not speed else f"{speed:.2g}/s")
+    if leapfrogs and done:
+        parts.append(f"{leapfrogs / done:.1f} steps per draw")
     return ", ".join(parts)
 
 
@@ -229,11 +231,12 @@ class _TerminalDisplay:
 
     def __init__(self, stream: TextIO):
         from rich.console import Console  # tens of milliseconds to import, which a quick run shall not pay
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        columns = BarColumn(bar_width=24), TaskProgressColumn(), TextColumn("{task.description}", markup=False)
-        self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False)
+        console = Console(file=stream)
+        bar = BarColumn(bar_width=24 if console.width >= 120 else 8)
+        self._bar = Bar(bar, TextColumn("{task.description}", markup=False), console=console, auto_refresh=False)
         self._task = self._bar.add_task("", total=1.0)
         self._bar.start()
 
