@@ -108,7 +108,7 @@ def inverse_erfc_of_root(t: Real) -> Real:
     return y / t
 
 
-GUESS_LOW, GUESS_HIGH, GUESS_CENTRE = mp.sqrt(mp.log(2)) * mp.mpf("0.99"), mp.mpf("27.4"), 3
+GUESS_LOW, GUESS_HIGH, GUESS_CENTRE = mp.sqrt(mp.log(4)) * mp.mpf("0.99"), mp.mpf("27.4"), 3
 
 
 def guess(u: Real) -> Real:
@@ -160,14 +160,14 @@ FITS: list[Fit] = [
      lambda z: mp.erf(root(z)) / root(z) - 1, 0, mp.mpf("1.001"), 6e-18),
     ("ERFCX", f"(1 + 2x) exp(x**2) erfc(x) in (x-{ERFCX_CENTRE})/(x+{ERFCX_CENTRE}), for x >= 0.45",
      scaled_erfcx, mobius(mp.mpf("0.45"), ERFCX_CENTRE), 1, 4e-17),
-    ("ERFINV", "erfinv(x)/x - 1 in x**2, for |x| <= 1/2",
-     lambda z: inverse_erf(root(z)) / root(z) - 1, 0, mp.mpf("0.2501"), 1e-17),
-    ("ERFCINV", f"y/t in (t-{GUESS_CENTRE})/(t+{GUESS_CENTRE}) where erfc(y) = exp(-t**2), for t in [0.82, 27.4]",
+    ("ERFINV", "erfinv(x)/x - 1 in x**2, for |x| <= 3/4",
+     lambda z: inverse_erf(root(z)) / root(z) - 1, 0, mp.mpf("0.5626"), 1e-17),
+    ("ERFCINV", f"y/t in (t-{GUESS_CENTRE})/(t+{GUESS_CENTRE}) where erfc(y) = exp(-t**2), for t in [1.16, 27.4]",
      guess, mobius(GUESS_LOW, GUESS_CENTRE), mobius(GUESS_HIGH, GUESS_CENTRE), 2e-7),
-    ("GAMMALN", "log(Gamma(2+t)) / t for |t| <= 1/2",
-     lambda t: mp.loggamma(2 + away(t)) / away(t), mp.mpf("-0.501"), mp.mpf("0.501"), 1e-17),
-    ("STIRLING", "x (log(Gamma(x)) - (x - 1/2)(log(x) - 1) - (log(2 pi) - 1)/2) in 1/x**2, for x >= 6.5",
-     tail(stirling), 0, mp.mpf("6.49") ** -2, 1e-17),
+    ("GAMMALN", "log(Gamma(2+t)) / t for -0.7 <= t <= 0.3",
+     lambda t: mp.loggamma(2 + away(t)) / away(t), mp.mpf("-0.701"), mp.mpf("0.301"), 1e-17),
+    ("STIRLING", "x (log(Gamma(x)) - (x - 1/2)(log(x) - 1) - (log(2 pi) - 1)/2) in 1/x**2, for x >= 6.3",
+     tail(stirling), 0, mp.mpf("6.29") ** -2, 1e-17),
     ("DIGAMMA", "digamma(1.5 + t) / (1.5 + t - root) for |t| <= 1/2",
      lambda t: mp.digamma(mp.mpf("1.5") + t) / (mp.mpf("1.5") + t - DIGAMMA_ROOT), mp.mpf("-0.501"), mp.mpf("0.501"), 2e-17),
     ("DIGAMMA_TAIL", "x**2 (log(x) - 1/(2x) - digamma(x)) in 1/x**2, for x >= 6",
@@ -209,11 +209,9 @@ def constants() -> dict[str, tuple[str, Any]]:
         "HALF_PI_PARTS": ("pi/2: twice 33 bits and the rest", parts(mp.pi / 2, (33, 33))),
         "HALF_PI": ("pi/2 as a double-double", pair(mp.pi / 2)),
         "THIRD": ("1/3 as a double-double", pair(mp.mpf(1) / 3)),
-        "LOG_2_PI": ("(log(2 pi) - 1)/2", float((mp.log(2 * mp.pi) - 1) / 2)),
-        "LOG_PI": ("log(pi)", float(mp.log(mp.pi))),
+        "LOG_2_PI": ("(log(2 pi) - 1)/2 as a double-double", pair((mp.log(2 * mp.pi) - 1) / 2)),
         "DIGAMMA_ROOT": ("the positive zero of digamma as a double-double", pair(DIGAMMA_ROOT)),
         "PI": ("pi as a double-double", pair(mp.pi)),
-        "ROOT_TWO_PI": ("sqrt(2 pi)", float(mp.sqrt(2 * mp.pi))),
         "INVERSE_ROOT_PI": ("1/sqrt(pi)", float(1 / mp.sqrt(mp.pi))),
         "TWO_OVER_PI_WORDS": ("2/pi after the point, in words of 64 bits", words),
     }

@@ -217,22 +217,18 @@ class Body:
         return self.double((n + 1023) << 52)
 
     def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
-        """Evaluate a polynomial, lowest coefficient first, by pairs of pairs (Estrin's scheme)."""
-        terms: list[Operand] = list(coefficients)
+        """Evaluate a polynomial, lowest coefficient first, by pairs of pairs (Estrin's scheme).
+
+        The constant term comes last, by itself, so that rounding errors of the rest are scaled down by `x`.
+        """
+        terms: list[Operand] = list(coefficients[1:])
         power = x
         while len(terms) > 1:
             odd = len(terms) % 2
             pairs = zip(terms[::2], terms[1::2], strict=False)
             terms = [self.fma(high, power, low) for low, high in pairs] + ([terms[-1]] if odd else [])
             power = power * power if len(terms) > 1 else power
-        return self.value(terms[0], "f64")
-
-    def horner(self, x: Value, coefficients: Sequence[float]) -> Value:
-        """Evaluate a polynomial, lowest coefficient first, one fused step after another (Horner's scheme)."""
-        result = self.value(coefficients[-1], "f64")
-        for coefficient in reversed(coefficients[:-1]):
-            result = self.fma(result, x, coefficient)
-        return result
+        return self.fma(terms[0], x, coefficients[0])
 
     def two_sum(self, a: Operand, b: Operand) -> "DoubleDouble":
         """Return a + b with its rounding error (Knuth)."""

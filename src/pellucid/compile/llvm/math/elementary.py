@@ -24,13 +24,12 @@ def scale(b: Body, x: Value, n: Value) -> Value:
 
 
 def exp_of_sum(b: Body, high: Value, low: Value) -> Value:
-    """Return exp(high + low) for a low part that is small beside the high one."""
+    """Return exp(high + low) for a low part that is at most a rounding error of the high one."""
     x = b.maximum(b.minimum(high, 710.0), -746.0)
     r, _, n = reduce_exponent(b, x)
     # Beyond the bounds the low part may be anything, even NaN from inf - inf.
-    low = b.select(x.equals(high), low, 0.0)
-    rest = b.fma(r.high * r.high, b.polynomial(r.high, c.EXP), r.low + low)
-    return b.choose((high.is_nan(), high), otherwise=scale(b, 1.0 + (r.high + rest), n))
+    r = b.two_sum(r.high, r.low + b.select(x.equals(high), low, 0.0))
+    return b.select(high.is_nan(), high, scale(b, 1.0 + _expm1_of_rest(b, r), n))
 
 
 def exp(b: Body, x: Value) -> Value:

@@ -100,6 +100,17 @@ FUNCTIONS = dict(
             "mp.atan2(x, y)",
             "numpy.arctan2",
         ),
+        _row("pow", "power", "x**y", 1.0, ((0.0, 1e308), (-1e308, 1e308)), "mp.power(x, y)", "numpy.power"),
+        _row("erf", "error", "the error function", 1.0, (-6.0, 6.0), "mp.erf(x)", "scipy.special.erf"),
+        _row("erfc", "error", "1 - erf(x)", 3.0, (-6.0, 26.5), "mp.erfc(x)", "scipy.special.erfc"),
+        _row("erfcx", "error", "exp(x**2) erfc(x)", 3.0, (-26.6, 1e308), "mp.exp(x*x)*mp.erfc(x)", "scipy.special.erfcx"),
+        _row("erfinv", "error", "the inverse of erf", 2.0, (-1.0, 1.0), "mp.erfinv(x)", "scipy.special.erfinv"),
+        _row("erfcinv", "error", "the inverse of erfc", 2.0, (0.0, 2.0), "erfcinv(x)", "scipy.special.erfcinv"),
+        _row("ndtri", "error", "the standard normal quantile", 2.0, (0.0, 1.0), "ndtri(x)", "scipy.special.ndtri"),
+        _row("gammaln", "gamma", "log(|Gamma(x)|)", 2.0, (0.0, 1e305), "mp.loggamma(x)", "scipy.special.gammaln"),
+        _row("digamma", "gamma", "the derivative of log(Gamma(x))", 3.0, (0.0, 1e308), "mp.digamma(x)", "scipy.special.digamma"),
+        _row("trigamma", "gamma", "the second derivative of log(Gamma(x))", 3.0, (-100.0, 1e308), "mp.polygamma(1, x)", "scipy.special.polygamma(1, x)"),
+        _row("gamma", "gamma", "Gamma(x)", 3.0, (-170.0, 171.6), "mp.gamma(x)", "scipy.special.gamma"),
     )
 )
 """Name to what is known of the function."""
