@@ -14,7 +14,7 @@ from pellucid.tensor.create import ones_like, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim, expand_dims
-from pellucid.tensor.types import TensorType, TensorVariable
+from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
 
 
 class DisconnectedInputError(ValueError):
@@ -28,6 +28,8 @@ def carries_gradient(v: Variable) -> bool:
 
 def like(g: TensorVariable, v: TensorVariable) -> TensorVariable:
     """A gradient in the shape and dtype of its variable: summed over what was stretched, stretched where it was not."""
+    if g.type is v.type:  # nearly always: gradients mostly have their variable's type
+        return g
     shape = v.type.shape
     if g.ndim > len(shape):
         g = sum_(g, tuple(range(g.ndim - len(shape))))
@@ -56,11 +58,11 @@ def accumulate(costs: Mapping[Variable, Variable], wrt: Sequence[Variable], stop
     for node in reversed(nodes):
         gradients = [total.get(out) for out in node.outputs]
         flows = [v in wanted and carries_gradient(v) for v in node.inputs]
-        if not any(flows) or all(g is None for g in gradients):
+        if True not in flows or all([g is None for g in gradients]):
             continue
         with made_by(node.line):
-            for v, g in zip(node.inputs, pull(node, gradients, flows), strict=True):
-                if g is not None and v in wanted and carries_gradient(v):
+            for v, g, flow in zip(node.inputs, pull(node, gradients, flows), flows, strict=True):
+                if flow and g is not None:
                     g = like(g, v)  # type: ignore[arg-type]  # noqa: PLW2901
                     total[v] = total[v] + g if v in total else g
     return total
@@ -114,9 +116,10 @@ def grad(
     array([2., 6.])
     """
     targets = as_list(wrt)
-    costs = dict(known_grads or {})
+    costs: dict[Variable, Any] = {v: like(as_tensor_variable(g), v) for v, g in (known_grads or {}).items()}  # type: ignore[arg-type]
     if cost is not None:
-        costs[cost] = unit_gradient(cost)
+        unit = unit_gradient(cost)
+        costs[cost] = costs[cost] + unit if cost in costs else unit
     for v in targets:
         if not carries_gradient(v):
             raise TypeError(f"{v} of type {v.type} is not floating: there is no gradient with respect to it.")

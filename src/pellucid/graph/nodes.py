@@ -75,7 +75,10 @@ class Apply:
         self.op, self.inputs = op, tuple(inputs)
         self.line: Line | None = user_line()
         types = op.infer(*self.inputs) if types is None else types
-        self.outputs = tuple([t.variable(self, i) for i, t in enumerate(types)])
+        if len(types) == 1:  # nearly every node: worth the shorter way
+            self.outputs = (types[0].variable(self),)
+        else:
+            self.outputs = tuple([t.variable(self, i) for i, t in enumerate(types)])
 
     def __str__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.inputs))})"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import local
+from types import FrameType
 
 Line = tuple[str, int]
 """A file name and a line number."""
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 _origin = local()
+_inside: dict[str, bool] = {}
+"""Whether a file belongs to the package: looked up for several frames of every node, so each file is judged once."""
 
 
 def user_line() -> Line | None:
@@ -21,25 +22,40 @@ def user_line() -> Line | None:
     origin = getattr(_origin, "line", None)
     if origin is not None:
         return origin
-    frame = sys._getframe(1)  # noqa: SLF001  # the only way to read the caller without building a traceback
+    frame = sys._getframe(1)
+    inside = _inside
     while frame is not None:
         name = frame.f_code.co_filename
-        # `<string>` is what dataclasses and namedtuples generate; it is never the user's own line.
-        if not name.startswith(PACKAGE) and name != "<string>":
+        found = inside.get(name)
+        if not (is_inside(frame) if found is None else found):
             return name, frame.f_lineno
         frame = frame.f_back
     return None
 
 
-@contextmanager
-def made_by(line: Line | None) -> Iterator[None]:
+def is_inside(frame: FrameType) -> bool:
+    """Whether a frame is the package's, and so never the user's own line."""
+    file = frame.f_code.co_filename
+    if file == "<string>":  # what dataclasses generate, or the text after `python -c`
+        return frame.f_code.co_name != "<module>"
+    found = _inside[file] = file.startswith(PACKAGE)
+    return found
+
+
+class made_by:  # noqa: N801  # used as a statement: `with made_by(line): ...`
     """Give every node built inside the block the provenance `line`: rewrites carry the user's line on this way."""
-    before = getattr(_origin, "line", None)
-    _origin.line = line
-    try:
-        yield
-    finally:
-        _origin.line = before
+
+    __slots__ = ("before", "line")
+
+    def __init__(self, line: Line | None):
+        self.line = line
+
+    def __enter__(self) -> None:
+        self.before = getattr(_origin, "line", None)
+        _origin.line = self.line
+
+    def __exit__(self, *_error: object) -> None:
+        _origin.line = self.before
 
 
 def describe(line: Line | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.tensor.elementwise import elementwise
+from pellucid.tensor.elementwise import cast, elementwise
 from pellucid.tensor.operators import FUNCTIONS, method
 from pellucid.tensor.types import TensorVariable, as_operands, as_tensor_variable
 
@@ -143,7 +143,7 @@ def isfinite(x: Any) -> TensorVariable:
 
 def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002  # NumPy's signature
     """Whether |x - y| <= atol + rtol |y|, infinities being close to themselves only."""
-    x, y = as_operands([x, y])
+    x, y = (v if v.dtype.startswith(("float", "complex")) else cast(v, "float64") for v in as_operands([x, y]))
     near = bitwise_and(le(abs(x - y), atol + rtol * abs(y)), isfinite(y))
     near = bitwise_or(near, eq(x, y))
     return bitwise_or(near, bitwise_and(isnan(x), isnan(y))) if equal_nan else near

@@ -45,10 +45,10 @@ def broadcast_axis(extents: Sequence[int | None]) -> int | None:
 
 def broadcast_static(what: str, variables: Sequence[Variable]) -> StaticShape:
     """The static shape of variables broadcast together."""
-    shapes = [v.type.shape for v in variables]  # type: ignore[attr-defined]
-    first = shapes[0]
-    if all(s == first for s in shapes):
-        return first
+    shapes: list[StaticShape] = [v.type.shape for v in variables]  # type: ignore[attr-defined]
+    distinct = {s for s in shapes if s}
+    if len(distinct) < 2:  # one shape, and perhaps scalars
+        return distinct.pop() if distinct else ()
     ndim = max(map(len, shapes))
     padded = [(1,) * (ndim - len(s)) + s for s in shapes]
     out = []

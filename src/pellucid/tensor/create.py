@@ -174,7 +174,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     numbers = [static_value(v) for v in (start, stop, step)]
     if None not in numbers:
         a, b, s = numbers
-        return ARange(kind)(start, step, constant(max(0, math.ceil((b - a) / s)), dtype="int64"))
+        if s == 0:
+            raise ValueError("The step of arange must not be 0.")
+        n = -((a - b) // s) if isinstance(b - a, int) and isinstance(s, int) else math.ceil((b - a) / s)
+        return ARange(kind)(start, step, constant(max(0, n), dtype="int64"))
     length = cast(maximum(ceil((stop - start) / step), 0), "int64")
     if numbers[0] == 0 and numbers[2] == 1 and stop.dtype.startswith("int"):
         length = maximum(cast(stop, "int64"), 0)

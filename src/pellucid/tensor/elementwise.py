@@ -86,18 +86,28 @@ class Elementwise(Op):
         return lookup, (self.name,)
 
     def impl(self, xp: Any, *arrays: Any) -> Any:
+        for a in arrays:
+            if a.dtype.kind in "biu":
+                wide = widened(self, tuple([a.dtype.name for a in arrays]))
+                if wide is not None:
+                    arrays = tuple([a.astype(d) for a, d in zip(arrays, wide, strict=True)])
+                break
         return self.reference(xp, *arrays)
 
     def as_variables(self, args: Sequence[Any]) -> Sequence[Variable]:
-        free = as_operands([a for i, a in enumerate(args) if i not in self.raw])
         if not self.raw:
-            return free
-        rest = iter(free)
+            return as_operands(args)
+        rest = iter(as_operands([a for i, a in enumerate(args) if i not in self.raw]))
         return [as_operands([a])[0] if i in self.raw else next(rest) for i, a in enumerate(args)]
 
     def infer(self, *inputs: Variable) -> tuple[TensorType]:
-        dtype = result_dtype(self, tuple(v.type.dtype for v in inputs))  # type: ignore[attr-defined]
-        return (TensorType(dtype, broadcast_static(self.name, inputs)),)
+        types: list[TensorType] = [v.type for v in inputs]  # type: ignore[misc]
+        dtype = result_dtype(self, tuple([t.dtype for t in types]))
+        shape = types[0].shape if len(types) == 1 else broadcast_static(self.name, inputs)
+        for t in types:  # most often an input has the type already, and a new one costs time and memory
+            if t.dtype == dtype and t.shape == shape:
+                return (t,)
+        return (TensorType(dtype, shape),)
 
     def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
         """Raise ValueError when an extent that may not stretch (its static value is not 1) would have to."""
@@ -137,9 +147,9 @@ class Elementwise(Op):
         ]
 
     def __call__(self, *args: Any, name: str | None = None, dtype: Any = None) -> Any:
-        if len(args) != self.arity:
+        if len(args) != len(self.domain):
             raise TypeError(f"{self.name} takes {self.arity} tensors, not {len(args)}.")
-        found = super().__call__(*args, name=name)
+        found = Op.__call__(self, *args, name=name)
         return found if dtype is None else cast(found, dtype)
 
     @property
@@ -165,12 +175,33 @@ def elementwise(name: str, doc: str, reference: Callable[..., Any], **facts: Any
 
 @lru_cache(maxsize=4096)
 def result_dtype(op: Elementwise, dtypes: tuple[str, ...]) -> str:
-    """The dtype of the output: what the reference gives for arrays of those dtypes."""
-    if op.floating:
-        return floating_dtype(dtypes)
-    empty = [np.empty(0, d) for d in dtypes]
-    with np.errstate(all="ignore"):
-        return op.reference(NUMPY, *empty).dtype.name
+    """The dtype of the output: what the reference gives for arrays of those dtypes, once integers are widened."""
+    empty = [np.empty(0, d) for d in widened(op, dtypes) or dtypes]
+    return reference_dtype(op, empty, dtypes)
+
+
+def reference_dtype(op: Elementwise, arrays: Sequence[Any], dtypes: Sequence[str]) -> str:
+    """The dtype that the reference gives; a TypeError that names the op where it is not defined for those dtypes."""
+    try:
+        with np.errstate(all="ignore"):
+            return op.reference(NUMPY, *arrays).dtype.name
+    except TypeError as error:
+        raise TypeError(f"{op.name} is not defined for {', '.join(dtypes)}: {error}. Cast an argument first.") from error
+
+
+@lru_cache(maxsize=4096)
+def widened(op: Elementwise, dtypes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The dtypes in which a function of integers that gives floats is computed: float64 for the integers.
+
+    NumPy and SciPy would take the smallest float for small integers (float16 for int8). None where nothing changes.
+    """
+    kinds = [np.dtype(d).kind for i, d in enumerate(dtypes) if i not in op.raw]
+    if not any(k in "biu" for k in kinds) or op.name.startswith("cast_"):
+        return None
+    if not op.floating and np.dtype(reference_dtype(op, [np.empty(0, d) for d in dtypes], dtypes)).kind != "f":
+        return None
+    common = floating_dtype([d for i, d in enumerate(dtypes) if i not in op.raw])
+    return tuple(common if np.dtype(d).kind in "biu" and i not in op.raw else d for i, d in enumerate(dtypes))
 
 
 def floating_dtype(dtypes: Sequence[str]) -> str:

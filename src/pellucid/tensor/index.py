@@ -97,9 +97,14 @@ def static_bound(p: Any) -> Any:
 
 @dataclass(frozen=True)
 class Subtensor(Op):
-    """Basic indexing: an integer or a slice for each axis (x, given positions...)."""
+    """Basic indexing: an integer or a slice for each axis (x, given positions...).
+
+    `within` marks the slices of an index that also has arrays: an update of what the whole index picks passes
+    through to the tensor below.
+    """
 
     entries: tuple[Entry, ...]
+    within: bool = False
 
     def __str__(self) -> str:
         return f"Subtensor{{{', '.join(map(str, self.entries))}}}"

@@ -27,13 +27,13 @@ from pellucid.tensor.index import (
     nonzero,
 )
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import DimShuffle, as_extent, broadcast_to, dim, dimshuffle, expand_dims, moveaxis, ravel
-from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant, static_value
+from pellucid.tensor.shape import DimShuffle, as_extent, broadcast_to, dim, dimshuffle, moveaxis, ravel
+from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant, holds_variable, static_value
 
 
 def expand_ellipsis(index: tuple[Any, ...], ndim: int, x: Variable) -> list[Any]:
     """An index with one entry per axis (and None for each new axis)."""
-    used = sum(2 - 1 if not (is_mask(e) and e.ndim > 1) else e.ndim for e in index if e is not None and e is not Ellipsis)
+    used = sum(e.ndim if is_mask(e) else 1 for e in index if e is not None and e is not Ellipsis)
     if used > ndim:
         raise IndexError(f"{used} indices for {name_with_shape(x)}, which has {ndim} axes, at {describe(user_line())}")
     missing = [slice(None)] * (ndim - used)
@@ -54,26 +54,30 @@ def is_mask(entry: Any) -> bool:
 def plain_entries(index: Any, x: TensorVariable) -> list[Any]:
     """The entries of an index in canonical kinds: int, scalar variable, slice, None, or index array variable."""
     raw = index if isinstance(index, tuple) else (index,)
-    arrays = [np.asarray(e) if isinstance(e, (list, np.ndarray)) and not has_variable(e) else e for e in raw]
-    arrays = [as_tensor_variable(e) if isinstance(e, list) else e for e in arrays]
     entries: list[Any] = []
-    for e in expand_ellipsis(tuple(arrays), x.ndim, x):
-        entries.extend(plain_entry(e, x))
+    for e in expand_ellipsis(tuple(as_array_entry(e) for e in raw), x.ndim, x):
+        axis = sum(p is not None for p in entries)
+        entries.extend(plain_entry(e, x, axis))
     return entries
 
 
-def has_variable(e: Any) -> bool:
-    """Whether a list holds a variable."""
-    return isinstance(e, list) and any(isinstance(p, Variable) or has_variable(p) for p in e)
+def as_array_entry(e: Any) -> Any:
+    """One entry, where a list, tuple or range is an array of positions or a mask."""
+    if not isinstance(e, (list, tuple, range)):
+        return e
+    if not isinstance(e, range) and holds_variable(e):
+        return as_tensor_variable(e)
+    return np.asarray(e, None if len(e) else np.int64)
 
 
-def plain_entry(e: Any, x: TensorVariable) -> list[Any]:
+def plain_entry(e: Any, x: TensorVariable, axis: int) -> list[Any]:
     """One entry in canonical kinds; a mask becomes one index array per axis that it covers."""
     if e is None or isinstance(e, slice):
         return [e]
     if isinstance(e, (bool, np.bool_)):
         raise IndexError("A single True or False is not an index of tensors; use pt.switch.")
     if is_mask(e):
+        check_mask(e, x, axis)
         return list(mask_positions(e))
     if isinstance(e, (int, np.integer)):
         return [int(e)]
@@ -84,6 +88,17 @@ def plain_entry(e: Any, x: TensorVariable) -> list[Any]:
         value = static_value(e)
         return [e if value is None else int(value)]
     return [e]
+
+
+def check_mask(mask: Any, x: TensorVariable, axis: int) -> None:
+    """Refuse a mask that does not have the lengths of the axes it covers, as far as they are known."""
+    lengths = mask.type.shape if isinstance(mask, TensorVariable) else mask.shape
+    for i, n in enumerate(lengths):
+        m = x.type.shape[axis + i]
+        if None not in (n, m) and n != m:
+            raise IndexError(
+                f"A mask of shape {lengths} does not fit axis {axis + i} of {name_with_shape(x)}, at {describe(user_line())}"
+            )
 
 
 def mask_positions(mask: Any) -> Sequence[TensorVariable]:
@@ -128,43 +143,45 @@ def basic_index(x: TensorVariable, entries: Sequence[Any]) -> tuple[tuple[Entry,
 def getitem(x: TensorVariable, index: Any) -> TensorVariable:
     """x[index], with NumPy's rules: integers, slices, None, ellipsis, integer and boolean arrays."""
     entries = plain_entries(index, x)
-    new_axes = [e is None for e in entries]
     kept = [e for e in entries if e is not None]
     if any(isinstance(e, TensorVariable) and e.ndim > 0 for e in kept):
         return advanced(x, entries)
-    picked = pick_basic(x, kept)
-    if not any(new_axes):
-        return picked
-    places, old = [], iter(range(picked.ndim))
-    for e in entries:
-        if e is None:
-            places.append("x")
-        elif isinstance(e, slice):
-            places.append(next(old))
-    return dimshuffle(picked, tuple(places))
+    if len(kept) < len(entries) and not is_picked(x) and all(e == slice(None) for e in kept):
+        picked = x  # x[:, None] is how one writes a new axis: no need to pick anything
+    else:
+        static, given = basic_index(x, kept)
+        picked = Subtensor(static)(x, *given)
+    old = iter(range(picked.ndim))
+    return dimshuffle(picked, ["x" if e is None else next(old) for e in entries if e is None or isinstance(e, slice)])
 
 
-def pick_basic(x: TensorVariable, entries: Sequence[Any]) -> TensorVariable:
-    """x indexed by integers and slices only."""
-    static, given = basic_index(x, entries)
-    return x if all(e == FULL for e in static) else Subtensor(static)(x, *given)
+def is_picked(x: TensorVariable) -> bool:
+    """Whether x itself is an indexed tensor: then ``x[:, None].set(y)`` must find out where x ends and the index begins."""
+    return x.owner is not None and isinstance(x.owner.op, (Subtensor, Gather, DimShuffle))
 
 
 def advanced(x: TensorVariable, entries: Sequence[Any]) -> TensorVariable:
-    """x indexed by arrays, perhaps mixed with slices and integers."""
-    # Slices and new axes first: what is left is arrays on some axes, and whole axes.
-    slices = [e if isinstance(e, slice) else slice(None) for e in entries if e is not None]
-    x = pick_basic(x, slices)
-    for place, e in enumerate(entries):
-        if e is None:
-            x = expand_dims(x, place)
-    axes = tuple(i for i, e in enumerate(entries) if not (e is None or isinstance(e, slice)))
-    indices = [as_tensor_variable(entries[a], dtype="int64") for a in axes]
-    rank = max(i.ndim for i in indices)
+    """x indexed by arrays, perhaps mixed with slices, integers and new axes."""
+    kept = [e for e in entries if e is not None]
+    static, given = basic_index(x, [e if isinstance(e, slice) else slice(None) for e in kept])
+    if any(e != FULL for e in static):
+        x = Subtensor(static, within=True)(x, *given)
+    axes = tuple(i for i, e in enumerate(kept) if not isinstance(e, slice))
+    indices = [as_tensor_variable(kept[a], dtype="int64") for a in axes]
     found = Gather(axes)(x, *indices)
-    adjacent = axes == tuple(range(axes[0], axes[0] + len(axes)))
-    # NumPy puts the indexed axes where they were if they stand together, in front otherwise.
-    return moveaxis(found, list(range(rank)), list(range(axes[0], axes[0] + rank))) if adjacent and axes[0] else found
+    rank = max(i.ndim for i in indices)
+    return dimshuffle(found, axes_after_gather(entries, rank))
+
+
+def axes_after_gather(entries: Sequence[Any], rank: int) -> list[Any]:
+    """Where NumPy puts the axes of an index with arrays: at the arrays' place if they stand together, else in front."""
+    whole = [e is None or isinstance(e, slice) for e in entries]
+    first, last = whole.index(False), len(whole) - 1 - whole[::-1].index(False)
+    together = not any(whole[first : last + 1])
+    rest = iter(range(rank, rank + len(entries)))
+    order = ["x" if e is None else next(rest) for e, w in zip(entries, whole, strict=True) if w]
+    place = first if together else 0
+    return [*order[:place], *range(rank), *order[place:]]
 
 
 def update(picked: Any, values: Any, *, sets: bool) -> TensorVariable:
@@ -181,12 +198,21 @@ def update(picked: Any, values: Any, *, sets: bool) -> TensorVariable:
         y = broadcast_to(y, extents_of(step))
         y = step.owner.op.pullback([step.owner.inputs[0]], [step], [y])[0]
     x, *rest = v.owner.inputs
-    if np.result_type(np.dtype(x.dtype), np.dtype(y.dtype)) != np.dtype(x.dtype) and not np.can_cast(y.dtype, x.dtype, "same_kind"):
-        raise TypeError(f"Cannot put values of dtype {y.dtype} into {name_with_shape(x)} of dtype {x.dtype}: cast one of them.")
-    y = cast(y, x.dtype)
+    y = as_update(x, y)
     if isinstance(v.owner.op, Subtensor):
         return IncSubtensor(v.owner.op.entries, sets)(x, y, *rest)
-    return Scatter(v.owner.op.axes, sets)(x, y, *rest)
+    found = Scatter(v.owner.op.axes, sets)(x, y, *rest)
+    below = x.owner is not None and isinstance(x.owner.op, Subtensor) and x.owner.op.within
+    return update(x, found, sets=True) if below else found
+
+
+def as_update(x: TensorVariable, y: TensorVariable) -> TensorVariable:
+    """The values of an update in the dtype of what they go into."""
+    if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot put values of dtype {y.dtype} into {name_with_shape(x)} of dtype {x.dtype}: cast one of them."
+        )
+    return cast(y, x.dtype)
 
 
 @method

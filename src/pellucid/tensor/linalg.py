@@ -12,7 +12,7 @@ from pellucid.graph.nodes import Op, Variable
 from pellucid.tensor.arithmetic import mul, switch
 from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, name_with_shape, shape_error
 from pellucid.tensor.create import eye, tril, triu
-from pellucid.tensor.elementwise import floating_dtype
+from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.operators import method
 from pellucid.tensor.reduce import sum as sum_
@@ -57,10 +57,12 @@ class MatMul(Op):
     def expand_loops(self, a: TensorVariable, b: TensorVariable) -> TensorVariable:
         """The product as an elementwise product and a sum: what compiles to plain loops."""
         if b.type.shape[-1] == 1:
-            return expand_dims(sum_(mul(a, matrix_transpose(b)), -1), -1)
-        if a.type.shape[-2] == 1:
-            return expand_dims(sum_(mul(matrix_transpose(a), b), -2), -2)
-        return sum_(mul(expand_dims(a, -1), expand_dims(b, -3)), -2)
+            found = expand_dims(sum_(mul(a, matrix_transpose(b)), -1), -1)
+        elif a.type.shape[-2] == 1:
+            found = expand_dims(sum_(mul(matrix_transpose(a), b), -2), -2)
+        else:
+            found = sum_(mul(expand_dims(a, -1), expand_dims(b, -3)), -2)
+        return cast(found, self.infer(a, b)[0].dtype)  # sums of small integers are wider
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (a, b), (g,) = inputs, gradients
@@ -159,7 +161,8 @@ class Cholesky(Op):
         inner = tril(inner) * (1.0 - 0.5 * eye(dim(factor, factor.ndim - 1)))
         half = solve_triangular(factor, inner, lower=True, trans=1)
         full = matrix_transpose(solve_triangular(factor, matrix_transpose(half), lower=True, trans=1))
-        return [0.5 * (full + matrix_transpose(full))]
+        # Only the lower triangle of `a` is read, so only it has a gradient: that of both elements it stands for.
+        return [tril(full + matrix_transpose(full)) * (1.0 - 0.5 * eye(dim(factor, factor.ndim - 1)))]
 
 
 def cholesky(a: Any, lower: bool = True, on_error: str = "nan") -> TensorVariable:  # noqa: FBT001, FBT002  # SciPy's signature
@@ -258,7 +261,9 @@ class Inverse(Op):
         try:
             return xp.linalg.inv(a)
         except np.linalg.LinAlgError:
-            return np.full(a.shape, np.nan)
+            if a.ndim == 2:
+                return np.full(a.shape, np.nan, floating_dtype([a.dtype.name]))
+            return np.stack([self.impl(xp, part) for part in a])  # so that one singular matrix spoils only itself
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (g,), (y,) = gradients, outputs

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.nodes import Op, Variable
 from pellucid.tensor.arithmetic import add, as_boolean, bitwise_and, bitwise_or, eq, maximum, minimum, mul, sqr, switch
 from pellucid.tensor.broadcast import Extent, name_with_shape
-from pellucid.tensor.elementwise import cast
+from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
 from pellucid.tensor.shape import dim, expand_dims, normalize_axes, normalize_axis
 from pellucid.tensor.transcendental import exp, log, sqrt
@@ -30,8 +30,8 @@ class Reduction:
         The value of an empty reduction in a dtype, or None where there is none.
     numpy : str
         The reference's name in the array namespace.
-    pullback : callable or None
-        ``(g, out, x) -> gradient of x``, with `g` and `out` already stretched along the reduced axes.
+    pullback : callable
+        ``(g, out, x, axes) -> gradient of x``, with `g` and `out` already stretched along the reduced axes.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Reduction:
     combine: Any
     start: Callable[[np.dtype], Any]
     numpy: str
-    pullback: Callable[..., Any] | None
+    pullback: Callable[..., Any]
 
 
 def lowest(dtype: np.dtype) -> Any:
@@ -56,19 +56,21 @@ def highest(dtype: np.dtype) -> Any:
     return True if dtype.kind == "b" else np.iinfo(dtype).max
 
 
-def _share_of_ties(g: Any, out: Any, x: Any) -> Any:
-    return switch(eq(x, out), g, 0.0)
+def _share_of_ties(g: Any, out: Any, x: Any, axes: Sequence[int]) -> Any:
+    """Elements that tie share the gradient equally: a subgradient, which the whole of it to each would not be."""
+    largest = cast(eq(x, out), g.dtype)
+    return g * (largest / expand_dims(sum(largest, tuple(axes)), list(axes)))
 
 
 REDUCTIONS = {
     r.name: r
     for r in (
-        Reduction("sum", "The sum", add, lambda d: d.type(0), "sum", lambda g, out, x: g),
-        Reduction("prod", "The product", mul, lambda d: d.type(1), "prod", None),
+        Reduction("sum", "The sum", add, lambda d: d.type(0), "sum", lambda g, out, x, axes: g),
+        Reduction("prod", "The product", mul, lambda d: d.type(1), "prod", lambda g, out, x, axes: prod_pullback(g, x, axes)),
         Reduction("max", "The largest element", maximum, lowest, "max", _share_of_ties),
         Reduction("min", "The smallest element", minimum, highest, "min", _share_of_ties),
-        Reduction("all", "Whether no element is zero", bitwise_and, lambda d: True, "all", lambda g, out, x: None),
-        Reduction("any", "Whether some element is not zero", bitwise_or, lambda d: False, "any", lambda g, out, x: None),
+        Reduction("all", "Whether no element is zero", bitwise_and, lambda d: True, "all", lambda g, out, x, axes: None),
+        Reduction("any", "Whether some element is not zero", bitwise_or, lambda d: False, "any", lambda g, out, x, axes: None),
     )
 }
 
@@ -110,11 +112,8 @@ class Reduce(Op):
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         (x,), (g,), (out,) = inputs, gradients, outputs
-        if self.name == "prod":
-            return [prod_pullback(g, x, self.axes)]
-        rule = self.reduction.pullback
         places = list(self.axes)
-        return [rule(expand_dims(g, places), expand_dims(out, places), x)]  # type: ignore[misc]
+        return [self.reduction.pullback(expand_dims(g, places), expand_dims(out, places), x, self.axes)]
 
 
 def prod_pullback(g: Any, x: TensorVariable, axes: tuple[int, ...]) -> TensorVariable:
@@ -124,7 +123,7 @@ def prod_pullback(g: Any, x: TensorVariable, axes: tuple[int, ...]) -> TensorVar
     others = expand_dims(prod(switch(zero, 1.0, x), axes), list(axes))
     no_zero = others / switch(zero, 1.0, x)
     one_zero = switch(zero, others, 0.0)
-    return expand_dims(g, list(axes)) * switch(eq(zeros, 0), no_zero, switch(eq(zeros, 1), one_zero, 0.0))
+    return g * switch(eq(zeros, 0), no_zero, switch(eq(zeros, 1), one_zero, 0.0))
 
 
 def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> TensorVariable:  # noqa: FBT001
@@ -233,6 +232,16 @@ def finite_or_zero(m: TensorVariable) -> TensorVariable:
     return switch(eq(m - m, 0), m, 0.0)
 
 
+def exp_dtype(dtype: str) -> str:
+    """The dtype in which exponentials of that dtype are computed."""
+    return result_dtype(exp, (dtype,))
+
+
+def any_static_zero(x: Variable, axes: Sequence[int]) -> bool:
+    """Whether an axis is known to have no elements, so that it has no largest one either."""
+    return 0 in [x.type.shape[a] for a in axes]  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class LogSumExp(Op):
     """log(sum(exp(x))) over some axes, without overflow."""
@@ -250,11 +259,14 @@ class LogSumExp(Op):
         return [tuple(n for i, n in enumerate(extents[0]) if i not in self.axes)]
 
     def impl(self, xp: Any, x: Any) -> Any:
+        x = x.astype(exp_dtype(x.dtype.name))
         m = xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf)
         m = xp.where(xp.isfinite(m), m, 0.0)
         return xp.log(xp.sum(xp.exp(x - m), axis=self.axes)) + xp.squeeze(m, self.axes)
 
     def expand(self, x: Variable) -> TensorVariable:
+        if any_static_zero(x, self.axes):
+            return log(sum(exp(x), self.axes))
         m = finite_or_zero(max(x, self.axes))
         return log(sum(exp(x - expand_dims(m, list(self.axes))), self.axes)) + m
 
@@ -289,10 +301,13 @@ class Softmax(Op):
         return [extents[0]]
 
     def impl(self, xp: Any, x: Any) -> Any:
+        x = x.astype(exp_dtype(x.dtype.name))
         e = xp.exp(x - xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf))
         return e / xp.sum(e, axis=self.axes, keepdims=True)
 
     def expand(self, x: Variable) -> TensorVariable:
+        if any_static_zero(x, self.axes):
+            return exp(x)
         e = exp(x - max(x, self.axes, keepdims=True))
         return e / sum(e, self.axes, keepdims=True)
 
@@ -317,6 +332,7 @@ class LogSoftmax(Op):
         return [extents[0]]
 
     def impl(self, xp: Any, x: Any) -> Any:
+        x = x.astype(exp_dtype(x.dtype.name))
         shifted = x - xp.max(x, axis=self.axes, keepdims=True, initial=-xp.inf)
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=self.axes, keepdims=True))
 
@@ -411,11 +427,18 @@ class Cumulate(Op):
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (x,), (g,), (y,) = inputs, gradients, outputs
-        if self.name == "prod":
-            g = g * y
+        if self.name == "sum":
+            return [self.sum_from_end(g)]
+        # Beyond the first zero all products are 0, so only that zero itself needs the product of the others.
+        zero = eq(x, 0)
+        first = bitwise_and(zero, eq(Cumulate("sum", self.axis)(cast(zero, "int64")), 1))
+        others = self.sum_from_end(g * Cumulate("prod", self.axis)(switch(first, 1.0, x)))
+        return [switch(first, others, switch(zero, 0.0, self.sum_from_end(g * y) / switch(zero, 1.0, x)))]
+
+    def sum_from_end(self, x: TensorVariable) -> TensorVariable:
+        """The running sum from the end of the axis."""
         back = (slice(None),) * self.axis + (slice(None, None, -1),)
-        total = Cumulate("sum", self.axis)(g[back])[back]
-        return [total / x if self.name == "prod" else total]
+        return Cumulate("sum", self.axis)(x[back])[back]
 
 
 def _cumulate(name: str, x: Any, axis: int | None) -> TensorVariable:

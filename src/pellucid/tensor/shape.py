@@ -31,6 +31,8 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as sorted non-negative numbers; None means all."""
     if axis is None:
         return tuple(range(ndim))
+    if ndim == 0 and axis in (0, -1):
+        return ()  # NumPy lets a scalar be reduced along its missing axis
     axes = tuple(normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, (tuple, list, np.ndarray)) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis {axis} names the same axis twice.")

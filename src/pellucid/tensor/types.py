@@ -131,6 +131,15 @@ class Constant(TensorVariable):
         self.data = array
         super().__init__(TensorType(canonical_dtype(array.dtype), array.shape), name=name)
 
+    @classmethod
+    def of(cls, array: np.ndarray, type: TensorType) -> Constant:  # noqa: A002
+        """A constant that takes over an array nobody else holds."""
+        array.setflags(write=False)
+        self = cls.__new__(cls)
+        self.data = array
+        self.type, self.owner, self.index, self.name = type, None, 0, None
+        return self
+
     def key(self) -> object:
         """Small constants are equal by content; comparing large ones would cost more than it merges."""
         if self.data.size > SMALL:
@@ -246,20 +255,59 @@ def holds_variable(x: Any) -> bool:
 
 def as_operands(args: Sequence[Any]) -> list[TensorVariable]:
     """Arguments of one elementwise op as tensors; Python numbers take the dtype of the tensors beside them (NEP 50)."""
-    known = [a for a in args if isinstance(a, (TensorVariable, np.ndarray, np.generic))]
-    if not known:
-        return [as_tensor_variable(a) for a in args]
-    common = np.result_type(*[np.dtype(a.dtype) for a in known])
-    return [literal(a, common) if type(a) in (int, float) else as_tensor_variable(a) for a in args]
+    if len(args) == 2:  # the usual cases, on the path of every operator
+        a, b = args
+        if isinstance(a, TensorVariable):
+            if isinstance(b, TensorVariable):
+                return [a, b]
+            if type(b) in WEAK:
+                return [a, literal(b, a.type.dtype)]
+        elif type(a) in WEAK and isinstance(b, TensorVariable):
+            return [literal(a, b.type.dtype), b]
+    strong: list[str] = []
+    weak = False
+    for a in args:
+        if isinstance(a, TensorVariable):
+            strong.append(a.type.dtype)
+        elif isinstance(a, (np.ndarray, np.generic)):
+            strong.append(canonical_dtype(a.dtype))
+        elif type(a) in WEAK:
+            weak = True
+    if not weak or not strong:
+        return [a if isinstance(a, TensorVariable) else as_tensor_variable(a) for a in args]
+    beside = strong[0] if len(strong) == 1 else common_dtype(tuple(strong))
+    return [
+        a if isinstance(a, TensorVariable) else literal(a, beside) if type(a) in WEAK else as_tensor_variable(a)
+        for a in args
+    ]
 
 
-def literal(number: float, beside: np.dtype) -> Constant:
+WEAK = {int, float, complex}
+"""The Python types whose numbers take the dtype of the tensors beside them."""
+
+
+@lru_cache(maxsize=1024)
+def common_dtype(dtypes: tuple[str, ...]) -> str:
+    """The dtype to which NumPy promotes arrays of these dtypes."""
+    return np.result_type(*[np.dtype(d) for d in dtypes]).name
+
+
+@lru_cache(maxsize=256)
+def literal_dtype(kind: type, beside: str) -> tuple[np.dtype, TensorType]:
+    """The dtype of a Python number of type `kind` beside a tensor of dtype `beside`."""
+    # NumPy keeps the dtype of the array when it is of the number's kind or a higher one.
+    dtype = np.result_type(np.dtype(beside), kind(0))
+    return dtype, TensorType(dtype.name)
+
+
+def literal(number: complex, beside: str) -> Constant:
     """A Python number as a constant, in the dtype that NumPy would give it beside an array of dtype `beside`."""
-    dtype = np.result_type(beside, type(number)) if beside.kind == "b" else np.result_type(beside, number)
+    dtype, type_ = literal_dtype(type(number), beside)
     try:
-        return Constant(np.array(number, dtype))
-    except OverflowError:
-        return Constant(np.array(number))
+        array = np.array(number, dtype)
+    except OverflowError:  # an int that the tensor's dtype cannot hold brings its own
+        return Constant(number)
+    return Constant.of(array, type_)
 
 
 def static_value(v: Variable) -> Any:
