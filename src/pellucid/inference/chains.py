@@ -4,8 +4,7 @@ The chains are compiled code that does not hold Python's global lock, so threads
 every chain writes its draws and statistics where the caller will read them.
 """
 
-# ruff: noqa: PLR0917 - the leading arguments of a run are known by their order
-
+import contextlib
 import functools
 import os
 import time
@@ -225,7 +224,7 @@ class Views(NamedTuple):
 
     @staticmethod
     def pass_array(array: NDArray) -> memoryview:
-        return memoryview(array.reshape(-1))
+        return array.reshape(-1).data
 
 
 class Plan:
@@ -270,6 +269,8 @@ class Plan:
         array = how.pass_array
         state = self.states[chain]
         workspace, slots, scalars, stream = map(array, state)
+        rows = self.statistics.reshape(-1)[chain * (self.tune + self.count) :]  # of this chain, `stride` apart
+        stride = self.statistics[0].size
         self.clock[chain, 0] = time.perf_counter()
         d, target = self.dimension, self.target_accept
         status = how.start(density, context, target, workspace, scalars, stream, d)
@@ -279,7 +280,7 @@ class Plan:
                     density, context, begin, end, self.tune, target, self.max_treedepth,
                     workspace, slots, scalars, stream, d,
                     array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
-                    array(self.statistics[0, chain]), self.statistics[0].size, array(self.progress[chain]),
+                    array(rows), stride, array(self.progress[chain]),
                 )  # fmt: skip
             self.clock[chain, k] = time.perf_counter()
         self.status[chain] = status
@@ -320,7 +321,8 @@ class Plan:
                 self.stop()
             wait(running)
         if on_progress:
-            on_progress(self.report(running))
+            with contextlib.suppress(KeyboardInterrupt):  # the draws are all there
+                on_progress(self.report(running))
         return interrupted
 
     def report(self, running: list[Future]) -> list[Progress]:

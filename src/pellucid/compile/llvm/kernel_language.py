@@ -263,7 +263,7 @@ def source_key(*entries: Kernel) -> str:
         code = source.function.__code__
         used = (*source.outside.items(), *source.attributes.items())
         numbers = sorted((str(name), repr(x)) for name, x in used if isinstance(x, (int, float)))
-        facts = (source.text, source.__qualname__, code.co_firstlineno, numbers, export_name(source))
+        facts = (source.text, source.function.__qualname__, code.co_firstlineno, numbers, export_name(source))
         digest.update(repr(facts).encode())
     digest.update(repr([export_name(entry) for entry in entries]).encode())
     return digest.hexdigest()

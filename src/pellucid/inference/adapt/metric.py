@@ -66,8 +66,9 @@ def replace_foreground(workspace: Array, scalars: Array, d: i64) -> None:
 def combine_variances(draws: Array, gradients: Array, inverse_mass: Array, variance: Array, d: i64) -> None:
     """The variance that draws and gradients tell together; where they tell nothing, the inverse mass in use."""
     for i in range(d):
-        ratio = math.sqrt(draws[i] / gradients[i]) if draws[i] > 0.0 and gradients[i] > 0.0 else inverse_mass[i]
-        variance[i] = min(max(ratio, SMALLEST_VARIANCE), LARGEST_VARIANCE)
+        ratio = draws[i] / gradients[i] if gradients[i] > 0.0 else 0.0
+        known = math.sqrt(ratio) if 0.0 < ratio < math.inf else inverse_mass[i]
+        variance[i] = min(max(known, SMALLEST_VARIANCE), LARGEST_VARIANCE)
 
 
 @kernel(cold=True)

@@ -3,8 +3,6 @@
 Dual averaging (Nesterov 2009) as in Hoffman and Gelman 2014, section 3.2.1, with their constants.
 """
 
-# ruff: noqa: PLR0917 - kernels take positional arguments only
-
 import math
 
 from pellucid.compile.llvm.kernel_language import Array, Density, IntArray, Pointer, f64, i64, kernel

@@ -4,8 +4,6 @@ The proportions are those of nutpie: for the first 30 % of tuning the estimators
 afterwards every 80; in the last 15 % the metric stays and the step size settles.
 """
 
-# ruff: noqa: PLR0917 - kernels take positional arguments only
-
 import math
 
 from pellucid.compile.llvm.kernel_language import Array, Density, IntArray, Pointer, f64, i64, kernel

@@ -1,7 +1,5 @@
 """The leapfrog integrator, for a diagonal metric."""
 
-# ruff: noqa: PLR0917 - kernels take positional arguments only
-
 import math
 
 from pellucid.compile.llvm.kernel_language import Array, Density, Pointer, f64, i64, kernel

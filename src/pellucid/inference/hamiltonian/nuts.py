@@ -4,10 +4,9 @@ Multinomial NUTS with biased progressive sampling (Hoffman and Gelman 2014, "The
 conceptual introduction to Hamiltonian Monte Carlo").
 """
 
-# ruff: noqa: PLR0917 - kernels take positional arguments only
-
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,7 +31,7 @@ class ChainState(NamedTuple):
     stream: IntArray
 
 
-def new_state(start: ArrayLike, max_treedepth: int, key: ArrayLike) -> ChainState:
+def new_state(start: ArrayLike, max_treedepth: int, key: Iterable[SupportsIndex]) -> ChainState:
     """The state of a chain at `start`, still to be started by `start_chain`.
 
     Parameters
@@ -41,7 +40,7 @@ def new_state(start: ArrayLike, max_treedepth: int, key: ArrayLike) -> ChainStat
         The first position.
     max_treedepth
         A trajectory has at most 2**max_treedepth states.
-    key : array_like of two 64-bit integers
+    key : two 64-bit integers
         The key of the chain's random numbers.
     """
     position = np.asarray(start, np.float64)

@@ -5,9 +5,11 @@ random numbers: as easy as 1, 2, 3"). A stream's state is an integer array, see 
 """
 
 import math
+import operator
+from collections.abc import Iterable
+from typing import SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pellucid.compile.llvm.kernel_language import (
     Array,
@@ -35,23 +37,24 @@ USED = 10
 STREAM_CELLS = 11
 
 
-def new_stream(key: ArrayLike) -> IntArray:
+def new_stream(key: Iterable[SupportsIndex]) -> IntArray:
     """A stream at its beginning.
 
     Parameters
     ----------
-    key : array_like of two 64-bit integers
+    key : two 64-bit integers
         Different keys give independent streams.
 
     Examples
     --------
     >>> stream = new_stream([1, 2])
-    >>> next_word(stream) % 2**64 == int(np.random.Philox(key=[1, 2]).random_raw())
+    >>> int(next_word(stream)) % 2**64 == int(np.random.Philox(key=[1, 2]).random_raw())
     True
     """
-    words = np.array([signed(word) for word in np.asarray(key).tolist()], np.int64)
-    if words.shape != (2,):
-        raise ValueError(f"a Philox key is two 64-bit integers, got shape {words.shape}")
+    # NumPy would turn a list of small and of large integers into floats.
+    words = [signed(operator.index(word)) for word in key]
+    if len(words) != 2:
+        raise ValueError(f"a Philox key is two 64-bit integers, got {len(words)}")
     stream = np.zeros(STREAM_CELLS, np.int64)
     stream[KEY : KEY + 2] = words
     stream[USED] = 4
@@ -102,16 +105,16 @@ def next_word(stream: IntArray) -> i64:
         make_words(stream)
     used = stream[USED]
     stream[USED] = used + 1
-    return stream[WORDS + used]
+    return int(stream[WORDS + used])
 
 
-@kernel(inline=True)
+@kernel(inline=True, exact=True)
 def uniform(stream: IntArray) -> f64:
     """A number between 0 and 1, neither included: the middle of one of 2**52 equal cells."""
     return (float(shift_right_logical(next_word(stream), 12)) + 0.5) * 2.220446049250313e-16
 
 
-@kernel(cold=True)
+@kernel(cold=True, exact=True)
 def fill_normal(stream: IntArray, out: Array, n: i64) -> None:
     """Write `n` independent standard normal numbers by Marsaglia's polar method."""
     i = 0

@@ -5,15 +5,15 @@ waiting for their right neighbour there is at most one of each size, and of each
 state and the sum of all momenta are kept. Momenta are written once, where they will be needed, and change their role
 by exchanging numbers of vectors.
 
-A tree turns back where either end moves against the sum of momenta rho between them: v . rho <= 0 with v = p / mass
-(Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", appendix A.4.2). As in Stan, the same is asked
-of the left half with the first state of the right one, and of the last of the left with the right half, which stops
-trajectories that turn a whole number of times between the halves.
+A tree turns back where the velocity v at either end points against the way rho from one end to the other: v . rho <= 0.
+The way is the sum of the momenta, those of the ends counting half, which to the order of the integrator is the
+displacement (Hoffman and Gelman 2014; Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", appendix
+A.4.2, who counts the ends fully and so notices turns in short trajectories later). As in Stan, the same is asked of the
+left half with the first state of the right one, and of the last of the left with the right half: else trajectories that
+turn a whole number of times between the halves would go on.
 
 States are drawn by weight exp(-energy), a streamed multinomial draw inside a tree.
 """
-
-# ruff: noqa: PLR0917 - kernels take positional arguments only
 
 import math
 
@@ -82,10 +82,11 @@ def join_trees(
     for i in range(d):
         first = inverse_mass[i] * left_first[i]
         last = inverse_mass[i] * right_last[i]
-        rho = left_sum[i] + right_sum[i]
-        left_rho = left_sum[i] + right_first[i]
-        right_rho = right_sum[i] + left_last[i]
-        left_sum[i] = rho
+        total = left_sum[i] + right_sum[i]
+        rho = total - 0.5 * (left_first[i] + right_last[i])
+        left_rho = left_sum[i] + 0.5 * (right_first[i] - left_first[i])
+        right_rho = right_sum[i] + 0.5 * (left_last[i] - right_last[i])
+        left_sum[i] = total
         whole_at_first += first * rho
         whole_at_last += last * rho
         left_at_first += first * left_rho
