@@ -99,7 +99,8 @@ def _base(name: str) -> str:
 def _library(group: str, width: int) -> engine.Library:
     names = [name for name, function in FUNCTIONS.items() if function.group == group]
     exports = [symbol(name, lanes) for name in names for lanes in (1, width)]
-    key = engine.key_of(f"math:{group}:{width}:{_source_digest()}", 2)
+    # The source of this package stands for the IR that it would write.
+    key = engine.key_of(f"math:{group}:{width}:{engine.source_digest(Path(__file__).parent)}", 2)
     report: dict[str, Any] = {}
     content = cache.load(key)
     report["cached"] = content is not None
@@ -109,12 +110,6 @@ def _library(group: str, width: int) -> engine.Library:
     else:
         unit = engine.Unit.unpack(content)
     return engine.link(unit, exports, {}, report)
-
-
-@functools.cache
-def _source_digest() -> str:
-    """Return a digest of this package's source, which stands for the IR that it would write."""
-    return cache.make_key(*(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
 
 
 def source(names: Iterable[str], widths: Iterable[int], *, fused: bool | None = None) -> str:
@@ -140,4 +135,4 @@ def source(names: Iterable[str], widths: Iterable[int], *, fused: bool | None = 
 
 def _builder(name: str) -> Callable[..., Any]:
     function = _function(name)
-    return getattr(importlib.import_module(f"pellucid.compile.llvm.math.{function.group}"), function.builder)
+    return getattr(importlib.import_module(f"pellucid.compile.llvm.math.{function.group}"), name)

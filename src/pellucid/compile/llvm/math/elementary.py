@@ -5,6 +5,7 @@ from pellucid.compile.llvm.math.builder import INFINITY, NAN, Body, DoubleDouble
 
 _LOG2_E = 1.0 / 0.6931471805599453
 _SMALLEST_NORMAL = 2.0**-1022
+_LARGEST = 1.7976931348623157e308
 _HALF_ROOT_TWO_BITS = 0x3FE6A09E667F3BCD
 _MANTISSA = 2**52 - 1
 _ONE_BITS = 0x3FF0000000000000
@@ -29,7 +30,9 @@ def exp_of_sum(b: Body, high: Value, low: Value) -> Value:
     r, _, n = reduce_exponent(b, x)
     # Beyond the bounds the low part may be anything, even NaN from inf - inf.
     r = b.two_sum(r.high, r.low + b.select(x.equals(high), low, 0.0))
-    return b.select(high.is_nan(), high, scale(b, 1.0 + _expm1_of_rest(b, r), n))
+    head = b.fast_two_sum(1.0, r.high)
+    rest = b.fma(r.high * r.high, b.polynomial(r.high, c.EXP), r.low)
+    return b.select(high.is_nan(), high, scale(b, head.high + (head.low + rest), n))
 
 
 def exp(b: Body, x: Value) -> Value:
@@ -164,7 +167,7 @@ def log1p_of_sum(b: Body, x: Value, low: Value | float = 0.0) -> Value:
 
 def log1p(b: Body, x: Value) -> Value:
     """log(1 + x)."""
-    inside = b.maximum(b.minimum(x, 1.7e308), -0.9999999999999999)
+    inside = b.maximum(b.minimum(x, _LARGEST), -0.9999999999999999)
     y = log1p_of_sum(b, inside)
     y = b.choose((x.equals(INFINITY), INFINITY), (x.equals(-1.0), -INFINITY), (x < -1.0, NAN), otherwise=y)
     return b.select(b.abs(x) < 1e-17, x, y)
@@ -217,7 +220,7 @@ def arcsinh(b: Body, x: Value) -> Value:
     square = b.two_product(t, t)
     v = b.two_sum(t, square.high / (1.0 + b.sqrt(1.0 + square.high)))
     small = log1p_of_sum(b, v.high, v.low)
-    k, m = split(b, b.select(large, b.minimum(a, 1.7e308), 1.0))
+    k, m = split(b, b.select(large, b.minimum(a, _LARGEST), 1.0))
     y = b.select(large, _quick_log(b, m - 1.0, k + 1.0, 0.0), small)
     y = b.choose((a.equals(INFINITY), INFINITY), (a < 1e-9, a), (a.is_nan(), a), otherwise=y)
     return b.copysign(y, x)
@@ -229,7 +232,7 @@ def arccosh(b: Body, x: Value) -> Value:
     t = b.select(large, 1.0, x - 1.0)
     v = b.two_sum(t, b.sqrt(b.fma(t, t, t + t)))
     small = log1p_of_sum(b, v.high, v.low)
-    k, m = split(b, b.select(large, b.minimum(x, 1.7e308), 1.0))
+    k, m = split(b, b.select(large, b.minimum(x, _LARGEST), 1.0))
     y = b.select(large, _quick_log(b, m - 1.0, k + 1.0, 0.0), small)
     return b.choose((x.equals(INFINITY), INFINITY), (x < 1.0, NAN), (x.is_nan(), x), otherwise=y)
 
@@ -268,4 +271,4 @@ def log1mexp(b: Body, x: Value) -> Value:
     low = b.select(close, b.select(inside > -1e-17, 0.0, near.low), complement.low)
     k, m = split_any(b, high)
     y = _quick_log(b, m - 1.0, k, low / high)
-    return b.choose((x.equals(0.0), -INFINITY), (x > 0.0, NAN), (x.is_nan(), x), otherwise=y)
+    return b.choose((x.equals(0.0), -INFINITY), (x > 0.0, NAN), (x.is_nan(), x), otherwise=-b.abs(y))

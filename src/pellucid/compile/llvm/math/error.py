@@ -92,7 +92,9 @@ def erfinv(b: Body, x: Value) -> Value:
     """The inverse of erf."""
     a = b.abs(x)
     y = _inverse(b, b.exactly(x), 1.0 - a)
-    y = b.choose((a.equals(1.0), INFINITY), (a > 1.0, NAN), (x.is_nan(), x), (a < 1e-300, a * _HALF_ROOT_PI), otherwise=y)
+    y = b.choose(
+        (a.equals(1.0), INFINITY), (a > 1.0, NAN), (x.is_nan(), x), (a < 1e-300, a * _HALF_ROOT_PI), otherwise=y
+    )
     return b.copysign(y, x)
 
 

@@ -82,7 +82,9 @@ def gammaln(b: Body, x: Value) -> Value:
         f, _ = _fraction(b, a)
         sine = b.abs(_sin_pi(b, f))
         value = log(b, c.PI[0] / (a * sine)) - y
-        return (b.choose((sine.equals(0.0), INFINITY), (a < 1e-18, y), (a.equals(INFINITY), -INFINITY), otherwise=value),)
+        return (
+            b.choose((sine.equals(0.0), INFINITY), (a < 1e-18, y), (a.equals(INFINITY), -INFINITY), otherwise=value),
+        )
 
     (y,) = b.if_any(x < 0.0, reflected, (y,))
     return b.choose((a.equals(0.0), INFINITY), (x.is_nan(), x), otherwise=y)
@@ -165,7 +167,8 @@ def _gamma_of_positive(b: Body, a: Value) -> Value:
     tiny = a < 1.0
     z = b.select(tiny, a + 1.0, z)
     near = b.select(tiny, 1.0 / a, product) / b.polynomial(z - 1.5, c.GAMMA)
-    logarithm = _stirling(b, a, accurate_log(b, b.minimum(a, 200.0)))
+    bounded = b.minimum(a, 200.0)
+    logarithm = _stirling(b, bounded, accurate_log(b, bounded))
     return b.select(a < 6.5, near, exp_of_sum(b, logarithm.high, logarithm.low))
 
 
