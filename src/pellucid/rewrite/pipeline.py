@@ -2,12 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
 
-from pellucid.graph.intern import merge
 from pellucid.graph.nodes import Variable
+from pellucid.graph.traverse import as_list
+from pellucid.rewrite.algebra import ALGEBRA
+from pellucid.rewrite.engine import Index, Session
+from pellucid.rewrite.expand import EXPAND
+from pellucid.rewrite.fold import FOLD
+from pellucid.rewrite.pattern import Table
+
+PIPELINE: dict[str, Table] = {
+    "merge": (),
+    "fold": FOLD,
+    "algebra": ALGEBRA,
+    "expand": EXPAND,
+}
+"""The passes in order. Each adds its rules to those of the passes before it; "merge" only shares equal expressions."""
 
 
-def rewrite_graph(outputs: Sequence[Variable]) -> list[Variable]:
-    """Graphs of the same values that compute faster and more accurately."""
-    return merge(outputs)
+@lru_cache(maxsize=64)
+def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
+    """For each pass in `names`, its own rules and all rules up to it, ready for look-up."""
+    table: Table = ()
+    found = []
+    for name in names:
+        table = table + PIPELINE[name]
+        found.append((Index(PIPELINE[name]), Index(table)))
+    return tuple(found)
+
+
+def chosen_passes(include: Collection[str] | None, exclude: Collection[str]) -> tuple[str, ...]:
+    """The names of the passes to run, in order."""
+    unknown = [name for name in (*(include or ()), *exclude) if name not in PIPELINE]
+    if unknown:
+        raise ValueError(f"There is no pass called {', '.join(unknown)}; the passes are {', '.join(PIPELINE)}.")
+    return tuple(name for name in PIPELINE if (include is None or name in include) and name not in exclude)
+
+
+def rewrite_graph(outputs: Any, *, include: Collection[str] | None = None, exclude: Collection[str] = ()) -> Any:
+    """Graphs of the same values that compute faster and more accurately.
+
+    Parameters
+    ----------
+    outputs : Variable or sequence of Variable
+    include : collection of str, optional
+        The passes to run (by default all), by their names in ``PIPELINE``.
+    exclude : collection of str
+        Passes to leave out.
+
+    Returns
+    -------
+    A variable, or a list of them; never a change of what was given.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x = pt.vector("x")
+    >>> print(rewrite_graph(pt.log(pt.sqrt(x) ** 2 * 1.0 + 0.0), exclude=["expand"]))
+    Log.0
+    """
+    session = Session()
+    found = as_list(outputs)
+    for fresh, table in indexes(chosen_passes(include, exclude)):
+        found = session.run(found, fresh, table)
+    return found[0] if isinstance(outputs, Variable) else found
+
+
+def expand_composites(outputs: Sequence[Variable]) -> list[Variable]:
+    """`outputs` with composite ops replaced by what they are made of, and nothing else changed."""
+    return rewrite_graph(list(outputs), include=["merge", "expand"])
