@@ -1,0 +1,141 @@
+"""Calls of library routines on whole matrices, and of Python for what has no native code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pellucid.compile.llvm.kernel import Kernel
+from pellucid.compile.llvm.plan import Sink
+from pellucid.compile.llvm.scalar import Value, memory_type
+from pellucid.graph.nodes import Variable
+
+
+def pointer_to(k: Kernel, v: Variable) -> str:
+    """The address of a variable's elements; a scalar that is nowhere in memory is put there."""
+    if k.in_memory(v):
+        return k.base(v)
+    dtype = v.type.dtype  # type: ignore[attr-defined]
+    place = k.cell(dtype)
+    k.store_now(k.element(v, tuple(k.integer(0) for _ in v.type.shape)), place)  # type: ignore[attr-defined]
+    return place.text
+
+
+class Matrices:
+    """What an op's `call` may ask for: routines of BLAS and LAPACK on the matrices of its inputs and output."""
+
+    def __init__(self, kernel: Kernel, sink: Sink):
+        self.k, self.sink = kernel, sink
+        self.pointers: dict[Variable, str] = {}
+
+    def shape(self, v: Variable) -> tuple[Value, Value]:
+        """The lengths of the last two axes."""
+        rows, columns = self.k.shape(v)[-2:]
+        return rows, columns
+
+    def each(self, variables: Sequence[Variable], body: Callable[[], None]) -> None:
+        """Run `body` for each matrix of stacks that share their leading axes."""
+        bases = {v: pointer_to(self.k, v) for v in variables}
+        lead = self.k.shape(variables[0])[:-2]
+
+        def at(i: Value | None) -> None:
+            for v, base in bases.items():
+                offset = None if i is None else self.k.mul(i, self.k.mul(*self.shape(v)))
+                self.pointers[v] = base if offset is None else self.k.element_pointer(base, offset, "float64").text
+            body()
+
+        at(None) if not lead else self.k.loop(self.k.product(lead), at)
+
+    def argument(self, a: Any) -> str:
+        """One argument in Fortran's convention: a pointer to a character, integer, number or matrix."""
+        if isinstance(a, Variable):
+            return self.pointers[a]
+        cell = self.k.cell("int64")
+        lines = self.k.scopes[-1].lines
+        if isinstance(a, str):
+            lines.append(f"  store i8 {ord(a)}, ptr {cell.text}")
+        elif isinstance(a, float):
+            self.k.store_now(self.k.constant(a, "float64"), cell)
+        else:
+            self.k.store_now(self.k.cast(a, "int32"), cell)
+        return cell.text
+
+    def routine(self, name: str, *arguments: Any) -> None:
+        """Call a routine of BLAS or LAPACK."""
+        self.k.routines.add(name)
+        texts = [f"ptr {self.argument(a)}" for a in arguments]
+        self.k.declared.add(f"declare void @blas_{name}({', '.join(['ptr'] * len(texts))})")
+        self.k.scopes[-1].lines.append(f"  call void @blas_{name}({', '.join(texts)})")
+
+    def info(self) -> Value:
+        """A place for a routine's return code."""
+        return self.k.cell("int32")
+
+    def status(self, name: str, *arguments: Any) -> Value:
+        """Call a routine whose last argument is its return code, and give the code."""
+        place = self.info()
+        self.k.routines.add(name)
+        texts = [f"ptr {self.argument(a)}" for a in arguments] + [f"ptr {place.text}"]
+        self.k.declared.add(f"declare void @blas_{name}({', '.join(['ptr'] * len(texts))})")
+        self.k.scopes[-1].lines.append(f"  call void @blas_{name}({', '.join(texts)})")
+        return self.k.load_now(place, "int32")
+
+    def at_least_one(self, n: Value) -> Value:
+        """A leading dimension, which BLAS wants to be positive."""
+        return self.k.select(self.k.compare("lt", n, self.k.integer(1)), self.k.integer(1), n)
+
+    def entries(self, v: Variable, body: Callable[[Value, Value, Value], None]) -> None:
+        """Run ``body(row, column, address)`` for every entry of the current matrix of `v`."""
+        rows, columns = self.shape(v)
+        k, base = self.k, self.pointers[v]
+
+        def row(i: Value) -> None:
+            k.loop(columns, lambda j: body(i, j, k.element_pointer(base, k.add(k.mul(i, columns), j), "float64")))
+
+        k.loop(rows, row)
+
+    def copy(self, source: Variable, target: Variable) -> None:
+        """Copy the current matrix of one variable over that of another."""
+        k = self.k
+        size = k.mul(*self.shape(target))
+        a, b = self.pointers[source], self.pointers[target]
+
+        def one(i: Value) -> None:
+            k.store_now(k.load_now(k.element_pointer(a, i, "float64"), "float64"), k.element_pointer(b, i, "float64"))
+
+        k.loop(size, one)
+
+
+def emit_call(k: Kernel, sink: Sink) -> None:
+    """A node computed by library routines."""
+    node = sink.node
+    node.op.call(Matrices(k, sink), node.outputs[0], *node.inputs)  # type: ignore[union-attr]
+
+
+def emit_callback(k: Kernel, sink: Sink) -> None:
+    """A node computed by its reference, in Python: a table of addresses and lengths goes there, a code comes back."""
+    node = sink.node
+    number = len(k.host_nodes)
+    k.host_nodes.append(node)  # type: ignore[arg-type]
+    words: list[Value] = []
+    for v in (*node.inputs, *node.outputs):  # type: ignore[union-attr]
+        pointer = pointer_to(k, v)
+        address = k.fresh()
+        k.scopes[-1].lines.append(f"  {address} = ptrtoint ptr {pointer} to i64")
+        words += [Value(address, "int64"), *k.shape(v)]
+    table = k.fresh()
+    k.allocas.append(f"  {table} = alloca [{len(words)} x i64], align 8")
+    for i, word in enumerate(words):
+        place = k.element_pointer(table, k.integer(i), "int64")
+        k.scopes[-1].lines.append(f"  store {memory_type('int64')} {word.text}, ptr {place.text}, align 8")
+    code, fine, k.count = k.fresh(), k.fresh(), k.count + 1
+    label = k.count
+    k.declared.add("declare i32 @pellucid_callback(i64, ptr)")
+    k.scopes[-1].lines += [
+        f"  {code} = call i32 @pellucid_callback(i64 {number}, ptr {table})",
+        f"  {fine} = icmp eq i32 {code}, 0",
+        f"  br i1 {fine}, label %go{label}, label %stop{label}",
+        f"stop{label}:",
+        f"  ret i32 {code}",
+        f"go{label}:",
+    ]

@@ -1,0 +1,185 @@
+"""Emit groups: one loop nest for all sinks that share a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.compile.llvm.calls import emit_call, emit_callback
+from pellucid.compile.llvm.kernel import Kernel
+from pellucid.compile.llvm.plan import Group, Sink
+from pellucid.compile.llvm.scalar import Value
+
+
+class Nest:
+    """The loop nest of one group while it is emitted."""
+
+    def __init__(self, kernel: Kernel, group: Group):
+        self.k, self.group = kernel, group
+        self.index: list[Value] = []
+        self.cells: dict[Sink, Value] = {}
+        reduces = [s for s in group.sinks if s.kind == "reduce"]
+        self.trailing = {s: kept for s in reduces if (kept := kept_prefix(s)) is not None}
+        self.leading = [s for s in reduces if s not in self.trailing]
+
+    def emit(self) -> None:
+        """Emit the whole nest."""
+        for sink in self.leading:
+            self.fill(sink)
+        self.level(0)
+
+    def level(self, depth: int) -> None:
+        """Emit the loops from `depth` on, with the reductions that begin and end there."""
+        for sink in self.due(depth):
+            self.begin(sink)
+        if depth == len(self.group.domain):
+            for sink in self.group.sinks:
+                self.element(sink)
+        else:
+            self.k.loop(self.k.length(self.group.domain[depth]), lambda i: self.inside(depth, i))
+        for sink in self.due(depth):
+            self.finish(sink)
+
+    def inside(self, depth: int, i: Value) -> None:
+        """The body of the loop at `depth`."""
+        self.index.append(i)
+        self.level(depth + 1)
+        self.index.pop()
+
+    def due(self, depth: int) -> list[Sink]:
+        """The reductions whose inner loops begin at `depth`."""
+        return [s for s, kept in self.trailing.items() if kept == depth]
+
+    def full_index(self, sink: Sink) -> list[Value]:
+        """The index into all axes of a sink, also those of length one."""
+        loops = iter(self.index)
+        return [self.k.integer(0) if isinstance(n, int) and n == 1 else next(loops) for n in sink.extents]
+
+    # -- reductions
+
+    def begin(self, sink: Sink) -> None:
+        """Set the accumulator of a reduction."""
+        dtype = sink.target.type.dtype  # type: ignore[attr-defined]
+        self.cells[sink] = self.k.cell(dtype)
+        self.k.store_now(self.k.constant(start_of(sink), dtype), self.cells[sink])
+
+    def finish(self, sink: Sink) -> None:
+        """Take the result of a reduction out of its accumulator."""
+        out, dtype = sink.target, sink.target.type.dtype  # type: ignore[attr-defined]
+        total = self.k.load_now(self.cells[sink], dtype)
+        kept = self.kept_index(sink)
+        if self.k.in_memory(out):
+            self.k.store_now(total, self.k.address(out, kept))
+        if not self.index:
+            self.k.scopes[0].known[out, *kept] = total
+
+    def kept_index(self, sink: Sink) -> list[Value]:
+        """The index into the result of a reduction (known inside the loops over its kept axes)."""
+        loops, out = iter(self.index), []
+        for axis, n in enumerate(sink.extents):
+            position = self.k.integer(0) if isinstance(n, int) and n == 1 else next(loops, None)
+            if axis not in sink.node.op.axes:  # type: ignore[union-attr]
+                out.append(position)
+        return out
+
+    def fill(self, sink: Sink) -> None:
+        """Set the whole result of a reduction over outer axes to its start."""
+        out, dtype = sink.target, sink.target.type.dtype  # type: ignore[attr-defined]
+        size, start = self.k.product(self.k.shape(out)), self.k.constant(start_of(sink), dtype)
+        self.k.loop(size, lambda i: self.k.store_now(start, self.k.element_pointer(self.k.base(out), i, dtype)))
+
+    # -- elements
+
+    def element(self, sink: Sink) -> None:
+        """What a sink does at the current index."""
+        index = self.full_index(sink)
+        if sink.kind == "update":
+            self.update(sink, index)
+        elif sink.kind == "store":
+            self.store(sink, index)
+        else:
+            value = self.k.cast(self.k.element(sink.value, tuple(index)), sink.target.type.dtype)  # type: ignore[attr-defined]
+            place = self.cells[sink] if sink in self.trailing else self.k.address(sink.target, self.kept_index(sink))
+            self.combine(sink, value, place)
+
+    def combine(self, sink: Sink, value: Value, place: Value) -> None:
+        """Combine a value into an accumulator."""
+        recipe = sink.node.op.reduction.combine.llvm  # type: ignore[union-attr]
+        old = self.k.load_now(place, value.dtype)
+        self.k.store_now(self.k.apply(recipe, [old, value]), place)
+
+    def store(self, sink: Sink, index: Sequence[Value]) -> None:
+        """Store an element, perhaps as a piece of a join."""
+        target, place = sink.target, list(index)
+        for axis, before in enumerate(sink.offset):
+            place[axis] = self.k.add(place[axis], self.k.total(before))
+        # Its own memory holds nothing yet, so the element must be computed, not read.
+        compute = self.k.compute if sink.value is target else self.k.element
+        value = self.k.cast(compute(sink.value, tuple(index)), target.type.dtype)  # type: ignore[attr-defined]
+        if self.k.in_memory(target):
+            self.k.store_now(value, self.k.address(target, place))
+
+    def update(self, sink: Sink, index: Sequence[Value]) -> None:
+        """Set or add an element at the position that the op picks."""
+        k, node = self.k, sink.node
+        target, op = sink.target, node.op  # type: ignore[union-attr]
+        k.output = target
+        place = k.run_steps(op.update(k, tuple(index), node.inputs[0], node.inputs[2:]))  # type: ignore[union-attr]
+        value = k.element(sink.value, k.broadcast_index(sink.value, index))
+        value = k.cast(value, target.type.dtype)  # type: ignore[attr-defined]
+        address = k.address(target, place)
+        k.store_now(value if op.sets else k.add(k.load_now(address, value.dtype), value), address)
+
+
+def kept_prefix(sink: Sink) -> int | None:
+    """How many loops stay outside a reduction when its axes are the innermost loops; None when they are not."""
+    axes = set(sink.node.op.axes)  # type: ignore[union-attr]
+    loops = [axis in axes for axis, n in enumerate(sink.extents) if not (isinstance(n, int) and n == 1)]
+    kept = loops.count(False)
+    return kept if not any(loops[:kept]) else None
+
+
+def start_of(sink: Sink) -> object:
+    """The value of an empty reduction."""
+    with np.errstate(all="ignore"):
+        return sink.node.op.reduction.start(np.dtype(sink.target.type.dtype))  # type: ignore[union-attr,attr-defined]
+
+
+def emit_cumulate(k: Kernel, sink: Sink) -> None:
+    """A running reduction along one axis, inside loops over the others."""
+    axis, shape = sink.node.op.axis, k.shape(sink.target)  # type: ignore[union-attr]
+    dtype = sink.target.type.dtype  # type: ignore[attr-defined]
+    cell = k.cell(dtype)
+    index: dict[int, Value] = {}
+    order = [a for a in range(len(shape)) if a != axis]
+
+    def step(i: Value) -> None:
+        index[axis] = i
+        place = tuple(index[a] for a in range(len(shape)))
+        value = k.cast(k.element(sink.value, place), dtype)
+        total = k.apply(sink.node.op.reduction.combine.llvm, [k.load_now(cell, dtype), value])  # type: ignore[union-attr]
+        k.store_now(total, cell)
+        k.store_now(total, k.address(sink.target, place))
+
+    def level(depth: int) -> None:
+        if depth == len(order):
+            k.store_now(k.constant(start_of(sink), dtype), cell)
+            k.loop(shape[axis], step)
+            return
+        k.loop(shape[order[depth]], lambda i: (index.__setitem__(order[depth], i), level(depth + 1))[0])
+
+    level(0)
+
+
+def emit_group(kernel: Kernel, group: Group) -> None:
+    """Emit one group."""
+    (first, *_) = group.sinks
+    if first.kind == "cumulate":
+        emit_cumulate(kernel, first)
+    elif first.kind == "call":
+        emit_call(kernel, first)
+    elif first.kind == "callback":
+        emit_callback(kernel, first)
+    else:
+        Nest(kernel, group).emit()

@@ -1,0 +1,168 @@
+"""Bring a graph into the form that is compiled: composites expanded, extents named, equal things merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.compile.llvm.scalar import TYPES, has_code
+from pellucid.graph.intern import Interner, merge
+from pellucid.graph.nodes import Apply, Variable
+from pellucid.graph.provenance import made_by
+from pellucid.graph.replace import rebuild
+from pellucid.graph.traverse import toposort
+from pellucid.tensor.elementwise import Elementwise, result_dtype
+from pellucid.tensor.shape import Dim
+from pellucid.tensor.types import Constant, TensorType
+
+
+class NotCompilable(TypeError):
+    """A graph that only the interpreter can evaluate, and why."""
+
+
+def compute_dtype(node: Apply) -> str:
+    """The dtype in which an elementwise node computes."""
+    op, out = node.op, node.outputs[0].type.dtype  # type: ignore[attr-defined]
+    dtypes = [v.type.dtype for i, v in enumerate(node.inputs) if i not in op.raw]  # type: ignore[attr-defined]
+    if out != "bool" or not dtypes:
+        return out
+    same = dtypes[0] if len(set(dtypes)) == 1 else result_dtype(_promotion, tuple(dtypes))
+    return same
+
+
+_promotion = Elementwise("promotion", "", lambda xp, *a: xp.empty(0, xp.result_type(*a)), domain=((0.0, 1.0),) * 2)
+
+
+def kind_of(node: Apply) -> str:
+    """How a node is compiled: inline, reduce, join, update, cumulate, call, or (without native code) callback."""
+    op = node.op
+    tensors = [v for v in (*node.inputs, *node.outputs) if isinstance(v.type, TensorType)]
+    if any(v.type.dtype not in TYPES for v in tensors) or len(tensors) < len(node.inputs) + len(node.outputs):
+        return "callback"
+    if isinstance(op, Elementwise):
+        return "inline" if has_code(op.llvm, compute_dtype(node)) else "callback"
+    wanted = getattr(op, "lowering", None)
+    if callable(wanted):
+        wanted = wanted(node)
+    if wanted == "call" and any(v.type.dtype != "float64" for v in tensors):
+        return "callback"
+    return wanted or "callback"
+
+
+def expansion(node: Apply, inputs: Sequence[Variable]) -> Any:
+    """A node in simpler ops where it has no code of its own; None to keep it."""
+    loops = getattr(node.op, "expand_loops", None)
+    if loops is not None and (found := loops(*inputs)) is not None:
+        return found
+    if isinstance(node.op, Elementwise) and node.op.llvm is not None:
+        return None
+    return node.op.expand(*inputs)
+
+
+def expand_all(outputs: Sequence[Variable]) -> list[Variable]:
+    """The graph with every composite expanded, repeatedly, and equal expressions merged."""
+    current = list(outputs)
+    for _ in range(20):
+        new: dict[Variable, Variable] = {}
+        changed = False
+        for node in toposort(current):
+            inputs = [new.get(v, v) for v in node.inputs]
+            with made_by(node.line):
+                found = expansion(node, inputs)
+            if found is not None:
+                changed = True
+                new.update(zip(node.outputs, found if isinstance(found, (list, tuple)) else [found], strict=True))
+            elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+                new.update(zip(node.outputs, rebuild(node, inputs).outputs, strict=True))
+        current = [new.get(v, v) for v in current]
+        if not changed:
+            break
+    return merge(current)
+
+
+Extent = int | Variable
+
+
+@dataclass
+class Extents:
+    """The length of every axis of every variable, as a number or a symbol; equal lengths share one symbol."""
+
+    session: Interner = field(default_factory=Interner)
+    of: dict[Variable, tuple[Extent, ...]] = field(default_factory=dict)
+    parent: dict[Extent, Extent] = field(default_factory=dict)
+    equalities: list[tuple[Extent, Extent, Apply, int]] = field(default_factory=list)
+
+    def find(self, extent: Extent) -> Extent:
+        """The representative of an extent."""
+        while extent in self.parent:
+            extent = self.parent[extent]
+        return extent
+
+    def unite(self, a: Extent, b: Extent, node: Apply, axis: int) -> None:
+        """Record that two lengths must be equal (checked when the lengths are known)."""
+        a, b = self.find(a), self.find(b)
+        if a is b or (isinstance(a, int) and a == b):
+            return
+        self.equalities.append((a, b, node, axis))
+        if isinstance(a, int):
+            self.parent[b] = a
+        else:
+            self.parent[a] = b
+
+    def root(self, v: Variable) -> tuple[Extent, ...]:
+        """The extents of a root: static numbers, or its own dimensions."""
+        return tuple(self.symbol(Dim(i)(v)) if n is None else n for i, n in enumerate(v.type.shape))  # type: ignore[attr-defined]
+
+    def symbol(self, extent: Extent) -> Extent:
+        """An extent expression, value-numbered so that equal expressions are one symbol."""
+        if isinstance(extent, int):
+            return extent
+        if isinstance(extent, Constant):
+            return int(extent.data)
+        known: dict[Variable, Variable] = {}
+        read = lambda v: known[v] if v in known else self.session.leaf(v)  # noqa: E731
+        for node in toposort([extent]):
+            same = self.session.node(node, [read(v) for v in node.inputs])
+            known.update(zip(node.outputs, same.outputs, strict=True))
+        return read(extent)
+
+    def add(self, node: Apply) -> None:
+        """Find the extents of a node's outputs."""
+        infer = getattr(node.op, "infer_shape", None)
+        if infer is None:
+            raise NotCompilable(f"the shape of the result of {node.op} depends on data")
+        inputs = [self.of.get(v, ()) for v in node.inputs]
+        with made_by(node.line):
+            found = infer(node.inputs, inputs)
+        for v, extents in zip(node.outputs, found, strict=True):
+            if isinstance(v.type, TensorType):
+                static = zip(v.type.shape, extents, strict=True)
+                self.of[v] = tuple(n if n is not None else self.find(self.symbol(e)) for n, e in static)
+        if isinstance(node.op, Elementwise):
+            self.align(node)
+
+    def align(self, node: Apply) -> None:
+        """The axes of an elementwise op that do not stretch have one length."""
+        out = self.of[node.outputs[0]]
+        for v in node.inputs:
+            mine = self.of[v]
+            for i, n in enumerate(mine):
+                axis = len(out) - len(mine) + i
+                if v.type.shape[i] != 1:  # type: ignore[attr-defined]
+                    self.unite(n, out[axis], node, axis)
+
+    def final(self, v: Variable) -> tuple[Extent, ...]:
+        """The extents of a variable, by their representatives."""
+        return tuple(self.find(n) for n in self.of[v])
+
+
+def find_extents(nodes: Sequence[Apply], roots: Sequence[Variable]) -> Extents:
+    """The extents of all variables of a graph."""
+    extents = Extents()
+    for v in roots:
+        if isinstance(v.type, TensorType):
+            extents.of[v] = extents.root(v)
+    for node in nodes:
+        extents.add(node)
+    return extents

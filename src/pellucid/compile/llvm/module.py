@@ -1,0 +1,176 @@
+"""Write the IR module of a plan: the body, and the entry points that hand it its pointers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.compile.llvm import math
+from pellucid.compile.llvm.kernel import Failure, Kernel
+from pellucid.compile.llvm.loops import emit_group
+from pellucid.compile.llvm.lower import Extent
+from pellucid.compile.llvm.plan import Plan, is_scalar
+from pellucid.graph.nodes import Apply, Variable
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A piece of workspace, which several variables may use one after another."""
+
+    extents: tuple[Extent, ...]
+    itemsize: int
+
+
+@dataclass(frozen=True)
+class Module:
+    """A written module, and what must be known to call it.
+
+    The body's pointers are, in order: `plan.roots`, the memory of the outputs (`outputs`), the workspace `slots`; last
+    the table of lengths, whose entries are the `symbols`.
+    """
+
+    text: str
+    plan: Plan
+    outputs: list[Variable]
+    slots: list[Slot]
+    symbols: list[Extent]
+    failures: list[Failure]
+    host_nodes: list[Apply]
+    routines: list[str]
+    groups: int
+
+
+def needs_memory(plan: Plan) -> list[Variable]:
+    """The stored variables that have memory of their own: not outputs, not inside a join, not scalars in registers."""
+    outputs = set(plan.outputs)
+    found = []
+    for v, sinks in plan.stored.items():
+        register = is_scalar(v) and all(s.kind in ("reduce", "store") and not s.offset for s in sinks)
+        if v not in outputs and v not in plan.placed and not register:
+            found.append(v)
+    return found
+
+
+def lifetimes(plan: Plan) -> dict[Variable, tuple[int, int]]:
+    """For each stored variable the first group that writes it and the last that touches it (joins with their pieces)."""
+    home = lambda v: plan.placed.get(v, (v,))[0]  # noqa: E731
+    found: dict[Variable, tuple[int, int]] = {}
+
+    def touch(v: Variable, place: int) -> None:
+        first, last = found.get(home(v), (place, place))
+        found[home(v)] = min(first, place), max(last, place)
+
+    for place, group in enumerate(plan.groups):
+        for sink in group.sinks:
+            outs = sink.node.outputs if sink.kind in ("call", "callback") and sink.node else (sink.target,)
+            for v in (*outs, *plan.memory_read_by(sink)):
+                touch(v, place)
+    return found
+
+
+def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
+    """Give each stored variable a slot; a slot is used again when what it held is no longer read."""
+    slots: list[Slot] = []
+    number: dict[Variable, int] = {}
+    free: dict[Slot, list[int]] = {}
+    life = lifetimes(plan)
+    expiring: dict[int, list[tuple[Slot, int]]] = {}
+    members = needs_memory(plan)
+    for place in range(len(plan.groups)):
+        for v in [m for m in members if life[m][0] == place]:
+            extents = tuple(sorted((n for n in plan.shape(v) if n != 1), key=lambda n: (isinstance(n, int), id(n) if not isinstance(n, int) else n)))
+            slot = Slot(extents, np.dtype(v.type.dtype).itemsize)  # type: ignore[attr-defined]
+            if free.get(slot):
+                number[v] = free[slot].pop()
+            else:
+                number[v] = len(slots)
+                slots.append(slot)
+            expiring.setdefault(life[v][1], []).append((slot, number[v]))
+        for slot, i in expiring.get(place, ()):
+            free.setdefault(slot, []).append(i)
+    return slots, number
+
+
+def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bool = False) -> Module:
+    """Plan a lowered graph, and write it as a module of text IR.
+
+    Exports ``pellucid_main(ptr args) -> i32``, where `args` holds the body's pointers in order; with `density` also
+    ``pellucid_density(ptr x, ptr logp, ptr grad, ptr args) -> i32``, which takes the first root and both outputs apart.
+    """
+    plan = Plan(inputs, outputs)
+    targets = list(dict.fromkeys(plan.outputs))
+    slots, number = assign_slots(plan)
+    pointers = {v: f"%r{i}" for i, v in enumerate(plan.roots)}
+    pointers |= {v: f"%o{i}" for i, v in enumerate(targets)}
+    pointers |= {v: f"%w{i}" for v, i in number.items()}
+    kernel = Kernel(plan, pointers)
+    for group in plan.groups:
+        emit_group(kernel, group)
+    names = [*(f"%r{i}" for i in range(len(plan.roots))), *(f"%o{i}" for i in range(len(targets))), *(f"%w{i}" for i in range(len(slots)))]
+    text = "\n".join([declarations(kernel), body(kernel, names, len(plan.roots)), main_entry(names), *([density_entry(names, len(plan.roots))] if density else []), "!0 = !{}", ""])
+    return Module(text, plan, targets, slots, list(kernel.symbols), kernel.failures, kernel.host_nodes, sorted(kernel.routines), len(plan.groups))
+
+
+def declarations(kernel: Kernel) -> str:
+    """What the module calls."""
+    return "\n".join([math.declarations(kernel.functions), *sorted(kernel.declared)])
+
+
+def body(kernel: Kernel, names: list[str], roots: int) -> str:
+    """The function that computes, over pointers that do not alias each other."""
+    readonly = lambda i: " readonly" if i < roots else ""  # noqa: E731
+    parameters = ", ".join([*(f"ptr noalias nocapture{readonly(i)} {n}" for i, n in enumerate(names)), "ptr noalias nocapture readonly %dims"])
+    return "\n".join([
+        f"define internal i32 @body({parameters}) noinline nounwind {{",
+        "entry:",
+        "  %error = alloca i32, align 4",
+        "  store i32 0, ptr %error, align 4",
+        *kernel.allocas,
+        *kernel.scopes[0].lines,
+        "  %code = load i32, ptr %error, align 4",
+        "  ret i32 %code",
+        "}",
+    ])  # fmt: skip
+
+
+def load_arguments(names: list[str], skip: set[int]) -> list[str]:
+    """Lines that read the body's pointers out of the argument table."""
+    lines = []
+    for i, _ in enumerate([*names, "%dims"]):
+        if i not in skip:
+            lines += [f"  %q{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %p{i} = load ptr, ptr %q{i}, align 8"]
+    return lines
+
+
+def entry(header: str, names: list[str], given: dict[int, str]) -> str:
+    """An exported function that calls the body."""
+    call = ", ".join(f"ptr {given.get(i, f'%p{i}')}" for i in range(len(names) + 1))
+    lines = load_arguments(names, set(given))
+    return "\n".join([header, *lines, f"  %code = call i32 @body({call})", "  ret i32 %code", "}"])
+
+
+def main_entry(names: list[str]) -> str:
+    """The entry point for arrays."""
+    return entry("define i32 @pellucid_main(ptr %args) nounwind {", names, {})
+
+
+def density_entry(names: list[str], roots: int) -> str:
+    """The entry point for samplers: position in, log-density and gradient out."""
+    header = "define i32 @pellucid_density(ptr %x, ptr %logp, ptr %grad, ptr %args) nounwind {"
+    return entry(header, names, {0: "%x", roots: "%logp", roots + 1: "%grad"})
+
+
+def describe_plan(module: Module) -> dict[str, Any]:
+    """What the plan decided, for the compile report."""
+    plan = module.plan
+    return {
+        "nodes": len(plan.nodes),
+        "loop_nests": sum(bool(g.domain) for g in plan.groups),
+        "groups": [[f"{s.kind} {s.target}" for s in g.sinks] for g in plan.groups],
+        "workspace_slots": len(module.slots),
+        "callbacks": [str(n.op) for n in module.host_nodes],
+        "library_calls": module.routines,
+        "ir_bytes": len(module.text),
+    }

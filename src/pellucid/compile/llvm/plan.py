@@ -1,0 +1,299 @@
+"""Decide what is stored, which loops are fused, and where buffers lie.
+
+A variable is either *inline* (its element is computed where it is read) or *stored*. What must be computed is a list
+of *sinks*: stores, reductions, updates, calls. Sinks over the same domain that do not depend on each other share one
+loop nest, a *group*; groups run in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pellucid.compile.llvm import math
+from pellucid.compile.llvm.lower import Extent, Extents, find_extents, kind_of
+from pellucid.graph.nodes import Apply, Variable
+from pellucid.graph.traverse import toposort
+from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.index import Gather, Scatter
+from pellucid.tensor.shape import Dim, DimShuffle, Reshape
+from pellucid.tensor.types import Constant, TensorType
+
+Domain = tuple[Extent, ...]
+
+
+@dataclass(eq=False)
+class Sink:
+    """Something to be computed over a domain.
+
+    Attributes
+    ----------
+    kind : {"store", "reduce", "update", "cumulate", "call", "callback"}
+    node : Apply or None
+        The node that it computes (None for a plain store).
+    value : Variable
+        What is evaluated at each index: the stored variable, the reduced one, the update.
+    target : Variable
+        The variable whose memory receives the result.
+    extents : tuple
+        The lengths of the axes of `value`.
+    offset : tuple
+        For a piece of a join, where it begins along each axis of the target.
+    """
+
+    kind: str
+    value: Variable
+    target: Variable
+    extents: tuple[Extent, ...]
+    node: Apply | None = None
+    offset: tuple[tuple[Extent, ...], ...] = ()
+    after: list[Sink] = field(default_factory=list)
+
+    @property
+    def domain(self) -> Domain:
+        """The axes that need a loop."""
+        return tuple(n for n in self.extents if not (isinstance(n, int) and n == 1))
+
+    @property
+    def fuses(self) -> bool:
+        """Whether it can share its loops."""
+        return self.kind in ("store", "reduce", "update")
+
+
+@dataclass(eq=False)
+class Group:
+    """Sinks that share one loop nest."""
+
+    domain: Domain
+    sinks: list[Sink]
+
+
+def is_scalar(v: Variable) -> bool:
+    """Whether a variable has a single element for certain."""
+    return all(n == 1 for n in v.type.shape)  # type: ignore[attr-defined]
+
+
+class Plan:
+    """The plan of one compiled function.
+
+    Attributes
+    ----------
+    roots : list of Variable
+        What is read from outside: inputs, constants, shared variables.
+    outputs : list of Variable
+    stored : dict
+        Variables with memory of their own → the sinks that fill it.
+    placed : dict
+        Stored variables that lie inside a join → (the join, offset along its first axis).
+    groups : list of Group
+    """
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]):
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.nodes = toposort(outputs, stop=set(inputs))
+        given = set(inputs)
+        read = dict.fromkeys([v for n in self.nodes for v in n.inputs] + self.outputs)
+        others = [v for v in read if v.owner is None and v not in given and isinstance(v.type, TensorType)]
+        self.roots = [*self.inputs, *(v for v in others if not (isinstance(v, Constant) and v.data.ndim == 0))]
+        self.extents: Extents = find_extents(self.nodes, [*self.inputs, *others])
+        self.kinds = {node: kind_of(node) for node in self.nodes}
+        self.readers = count_readers(self.nodes, self.outputs)
+        self.cost: dict[Variable, int] = {}
+        self.stored: dict[Variable, list[Sink]] = {}
+        self.placed: dict[Variable, tuple[Variable, tuple[Extent, ...]]] = {}
+        self.measure_costs()
+        self.extra = self.must_store()
+        self.build()
+        late = self.recomputed()
+        if late:
+            self.extra |= late
+            self.build()
+
+    def shape(self, v: Variable) -> tuple[Extent, ...]:
+        """The extents of a variable."""
+        return self.extents.final(v)
+
+    # -- what is stored
+
+    def measure_costs(self) -> None:
+        """How many expensive operations computing one element of each inline variable takes."""
+        for node in self.nodes:
+            for out in node.outputs:
+                if self.kinds[node] != "inline" or is_scalar(out):
+                    self.cost[out] = 0
+                    continue
+                own = isinstance(node.op, Elementwise) and node.op.llvm in math.FUNCTIONS
+                self.cost[out] = int(own) + sum(self.cost.get(v, 0) for v in set(node.inputs))
+
+    def must_store(self) -> set[Variable]:
+        """Inline variables that need memory because of how a reader reads them."""
+        found: set[Variable] = set()
+        for node in self.nodes:
+            for v in node.inputs:
+                if v.owner is None or self.kinds.get(v.owner) != "inline" or is_scalar(v):
+                    continue
+                if self.kinds[node] in ("call", "callback") or self.rereads(node, v):
+                    found.add(v)
+        return found
+
+    def rereads(self, node: Apply, v: Variable) -> bool:
+        """Whether a node would compute the same element of v again and again."""
+        op, cost = node.op, self.cost.get(v, 0)
+        if isinstance(op, Reshape) and node.inputs[0] is v:
+            return len([n for n in v.type.shape if n != 1]) > 1 and not isinstance(v.owner.op, (Reshape,))  # type: ignore[attr-defined,union-attr]
+        if not cost:
+            return False
+        if isinstance(op, (Gather, Scatter)) and node.inputs[0] is v:
+            return True
+        if isinstance(op, DimShuffle):
+            return False
+        return self.stretches_inside(node, v)
+
+    def stretches_inside(self, node: Apply, v: Variable) -> bool:
+        """Whether v is stretched along one axis and varies along another.
+
+        Along an inner axis that is computed once per outer index, but not vectorised; storing it first is faster.
+        """
+        if self.kinds[node] != "inline" or not node.outputs:
+            return False
+        out, mine = node.outputs[0].type.shape, v.type.shape  # type: ignore[attr-defined]
+        padded = (1,) * (len(out) - len(mine)) + tuple(mine)
+        stretched = [i for i, (a, b) in enumerate(zip(padded, out, strict=False)) if a == 1 and b != 1]
+        varying = [i for i, a in enumerate(padded) if a != 1]
+        return bool(stretched and varying)
+
+    def recomputed(self) -> set[Variable]:
+        """Expensive inline variables that more than one group would compute."""
+        seen: dict[Variable, set[int]] = {}
+        for number, group in enumerate(self.groups):
+            for sink in group.sinks:
+                for v in self.inline_of(sink):
+                    if self.cost.get(v, 0):
+                        seen.setdefault(v, set()).add(number)
+        shared = {v for v, groups in seen.items() if len(groups) > 1}
+        # Only the outermost of a chain need be stored: what it is made of is then read once.
+        covered = {u for v in shared for u in v.owner.inputs if self.readers.get(u, 0) == 1}  # type: ignore[union-attr]
+        return shared - covered
+
+    # -- sinks and groups
+
+    def build(self) -> None:
+        """Make the sinks in order, and group them."""
+        self.stored, self.groups, self.placed = {}, [], {}
+        self.place_of: dict[Sink, int] = {}
+        wanted = set(self.outputs)
+        self.place_pieces()
+        for node in self.nodes:
+            kind = self.kinds[node]
+            for sink in self.sinks_of(node, kind):
+                self.add(sink)
+            for v in node.outputs:
+                if kind == "inline" and (v in self.extra or v in wanted):
+                    self.add(Sink("store", v, v, self.shape(v)))
+        for v in self.outputs:
+            if v.owner is None and v not in self.stored:
+                self.add(Sink("store", v, v, self.shape(v)))
+
+    def place_pieces(self) -> None:
+        """Let stored pieces of a join be computed right where the join wants them."""
+        outputs = set(self.outputs)
+        for node in self.nodes:
+            if self.kinds[node] != "join" or node.op.axis != 0:  # type: ignore[attr-defined]
+                continue
+            offset: list[Extent] = []
+            for piece in node.inputs:
+                own = piece.owner
+                if own is not None and self.readers[piece] == 1 and piece not in outputs and not is_scalar(piece):
+                    same_dtype = piece.type.dtype == node.outputs[0].type.dtype  # type: ignore[attr-defined]
+                    if self.kinds[own] in ("reduce", "update", "call") and same_dtype:
+                        self.placed[piece] = node.outputs[0], tuple(offset)
+                offset.append(self.shape(piece)[0])
+
+    def sinks_of(self, node: Apply, kind: str) -> Iterable[Sink]:
+        """The sinks that compute a node."""
+        out = node.outputs[0]
+        if kind == "reduce":
+            x = node.inputs[0]
+            yield Sink("reduce", x, out, self.shape(x), node)
+        elif kind == "join":
+            yield from self.pieces(node)
+        elif kind == "update":
+            base = Sink("store", node.inputs[0], out, self.shape(out))
+            yield base
+            extents = node.op.update_extents(node.inputs, [self.shape(v) for v in node.inputs])  # type: ignore[attr-defined]
+            known = tuple(self.extents.find(self.extents.symbol(e)) for e in extents)
+            yield Sink("update", node.inputs[1], out, known, node, after=[base])
+        elif kind == "cumulate":
+            yield Sink("cumulate", node.inputs[0], out, self.shape(out), node)
+        elif kind in ("call", "callback"):
+            yield Sink(kind, out, out, (), node)
+
+    def pieces(self, node: Apply) -> Iterable[Sink]:
+        """A store for each piece of a join that does not lie there already."""
+        out, axis = node.outputs[0], node.op.axis  # type: ignore[attr-defined]
+        before: tuple[Extent, ...] = ()
+        for piece in node.inputs:
+            if piece not in self.placed:
+                offset = tuple(before if a == axis else () for a in range(len(piece.type.shape)))  # type: ignore[attr-defined]
+                yield Sink("store", piece, out, self.shape(piece), node, offset)
+            else:
+                self.stored.setdefault(out, []).extend(self.stored[piece])
+            before = (*before, self.shape(piece)[axis])
+
+    def add(self, sink: Sink) -> None:
+        """Put a sink into the first group that it can join, or a new one."""
+        needed = [*sink.after, *(s for v in self.memory_read_by(sink) for s in self.stored.get(v, ()))]
+        first = max((self.place_of[s] for s in needed), default=-1) + 1
+        place = len(self.groups)
+        if sink.fuses:
+            for i in range(first, len(self.groups)):
+                group = self.groups[i]
+                if group.domain == sink.domain and group.sinks[0].fuses:
+                    place = i
+                    break
+        if place == len(self.groups):
+            self.groups.append(Group(sink.domain, []))
+        self.groups[place].sinks.append(sink)
+        self.place_of[sink] = place
+        for out in sink.node.outputs if sink.kind in ("call", "callback") and sink.node else (sink.target,):
+            self.stored.setdefault(out, []).append(sink)
+
+    def roots_of(self, sink: Sink) -> list[Variable]:
+        """What a sink evaluates."""
+        if sink.kind in ("call", "callback"):
+            return list(sink.node.inputs)  # type: ignore[union-attr]
+        if sink.kind == "update":
+            return [sink.value, *sink.node.inputs[2:]]  # type: ignore[union-attr]
+        return [sink.value]
+
+    def walk_inline(self, sink: Sink) -> tuple[list[Variable], list[Variable]]:
+        """The inline variables that a sink computes, and the stored ones that it reads."""
+        inline, memory, stack, seen = [], [], self.roots_of(sink), set()
+        while stack:
+            v = stack.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if v in self.stored and not (v is sink.value and sink.target is v):
+                memory.append(v)
+            elif v.owner is not None:
+                inline.append(v)
+                if not isinstance(v.owner.op, Dim):
+                    stack.extend(v.owner.inputs)
+        return inline, memory
+
+    def inline_of(self, sink: Sink) -> list[Variable]:
+        """The inline variables that a sink computes."""
+        return self.walk_inline(sink)[0]
+
+    def memory_read_by(self, sink: Sink) -> list[Variable]:
+        """The stored variables that a sink reads."""
+        return self.walk_inline(sink)[1]
+
+
+def count_readers(nodes: Sequence[Apply], outputs: Sequence[Variable]) -> dict[Variable, int]:
+    """How many times each variable is read."""
+    found: dict[Variable, int] = {}
+    for v in [*(v for n in nodes for v in n.inputs), *outputs]:
+        found[v] = found.get(v, 0) + 1
+    return found
