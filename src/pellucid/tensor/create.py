@@ -139,6 +139,8 @@ empty_like = zeros_like
 class ARange(Op):
     """Evenly spaced values: (start, step, length)."""
 
+    lowering = "inline"
+
     dtype: str
 
     def __str__(self) -> str:

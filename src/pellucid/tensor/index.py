@@ -103,6 +103,8 @@ class Subtensor(Op):
     through to the tensor below.
     """
 
+    lowering = "inline"
+
     entries: tuple[Entry, ...]
     within: bool = False
 
@@ -169,6 +171,8 @@ def check_position(x: Variable, axis: int, position: Any, n: int | None) -> None
 @dataclass(frozen=True)
 class IncSubtensor(Op):
     """x with y set into (or added to) the part that a basic index picks (x, y, given positions...)."""
+
+    lowering = "update"
 
     entries: tuple[Entry, ...]
     sets: bool
@@ -241,6 +245,8 @@ class Gather(Op):
     The axes of the broadcast index come first, then the axes of x that are not indexed.
     """
 
+    lowering = "inline"
+
     axes: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -296,6 +302,8 @@ def check_positions(x: Variable, axis: int, positions: np.ndarray) -> None:
 @dataclass(frozen=True)
 class Scatter(Op):
     """x with y set into (or added to, repeats adding up) the elements that index arrays pick (x, y, index arrays...)."""
+
+    lowering = "update"
 
     axes: tuple[int, ...]
     sets: bool

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid.graph.nodes import Op, Variable
+from pellucid.graph.nodes import Apply, Op, Variable
 from pellucid.tensor.arithmetic import mul, switch
 from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, name_with_shape, shape_error
 from pellucid.tensor.create import eye, tril, triu
@@ -16,7 +16,7 @@ from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.operators import method
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import dim, expand_dims, matrix_transpose, squeeze
+from pellucid.tensor.shape import dim, DimShuffle, expand_dims, matrix_transpose, squeeze
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorType, TensorVariable, as_operands, as_tensor_variable
 
@@ -54,19 +54,75 @@ class MatMul(Op):
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.matmul(a, b)
 
-    def expand_loops(self, a: TensorVariable, b: TensorVariable) -> TensorVariable:
-        """The product as an elementwise product and a sum: what compiles to plain loops."""
+    def lowering(self, node: Apply) -> str | None:
+        """Plain matrices are multiplied by a library; everything else has been expanded into loops."""
+        return "call" if is_plain_product(*node.inputs) else None
+
+    def expand_loops(self, a: TensorVariable, b: TensorVariable) -> TensorVariable | None:
+        """The product as an elementwise product and a sum, which compiles to plain loops; None to call a library."""
+        if is_plain_product(a, b):
+            return None
         if b.type.shape[-1] == 1:
-            found = expand_dims(sum_(mul(a, matrix_transpose(b)), -1), -1)
+            found = self.times_column(a, b)
         elif a.type.shape[-2] == 1:
-            found = expand_dims(sum_(mul(matrix_transpose(a), b), -2), -2)
+            found = matrix_transpose(self.times_column(matrix_transpose(b), matrix_transpose(a)))
         else:
             found = sum_(mul(expand_dims(a, -1), expand_dims(b, -3)), -2)
         return cast(found, self.infer(a, b)[0].dtype)  # sums of small integers are wider
 
+    def times_column(self, a: TensorVariable, b: TensorVariable) -> TensorVariable:
+        """a @ b for a column b, in loops that read the memory of a row by row even if a is a transpose."""
+        source = transposed_from(a)
+        if source is None:
+            return expand_dims(sum_(mul(a, matrix_transpose(b)), -1), -1)
+        return expand_dims(sum_(mul(source, b), -2), -1)
+
+    def call(self, m: Matrices, out: Variable, a: Variable, b: Variable) -> None:
+        """Row-major C = A B is column-major C' = B' A', which is what BLAS computes."""
+        (rows, inner), columns = m.shape(a), m.shape(b)[1]
+        wide, deep = m.at_least_one(columns), m.at_least_one(inner)
+        m.each([out, a, b], lambda: m.routine("dgemm", "N", "N", columns, rows, inner, 1.0, b, wide, a, deep, 0.0, out, wide))
+
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (a, b), (g,) = inputs, gradients
         return [MatMul()(g, matrix_transpose(b)), MatMul()(matrix_transpose(a), g)]
+
+
+def is_plain_product(a: Variable, b: Variable) -> bool:
+    """Whether a product is of two matrices of doubles, neither known to be a row or a column."""
+    types = a.type, b.type
+    plain = all(t.dtype == "float64" and len(t.shape) == 2 for t in types)  # type: ignore[attr-defined]
+    return plain and 1 not in (a.type.shape[0], b.type.shape[1], a.type.shape[1])  # type: ignore[attr-defined]
+
+
+def transposed_from(a: TensorVariable) -> TensorVariable | None:
+    """What `a` is the transpose of, over its last two axes."""
+    if a.owner is None or not isinstance(a.owner.op, DimShuffle):
+        return None
+    swapped = (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)
+    return a.owner.inputs[0] if a.owner.op.order == swapped else None  # type: ignore[return-value]
+
+
+class Matrices(Protocol):
+    """What a compiler hands to `call`: library routines over the matrices of the operands."""
+
+    def shape(self, v: Variable) -> tuple[Any, Any]: ...
+    def each(self, variables: Sequence[Variable], body: Callable[[], None]) -> None: ...
+    def routine(self, name: str, *arguments: Any) -> None: ...
+    def status(self, name: str, *arguments: Any) -> Any: ...
+    def at_least_one(self, n: Any) -> Any: ...
+    def entries(self, v: Variable, body: Callable[[Any, Any, Any], None]) -> None: ...
+    def copy(self, source: Variable, target: Variable) -> None: ...
+
+    k: Any
+
+
+def same_lead(*variables: Variable) -> bool:
+    """Whether stacks of matrices of doubles have the same leading axes, so that one loop runs over all."""
+    shapes = [v.type.shape[:-2] for v in variables]  # type: ignore[attr-defined]
+    return all(v.type.dtype == "float64" for v in variables) and (  # type: ignore[attr-defined]
+        shapes[0] == () or (None not in shapes[0])
+    ) and all(s == shapes[0] for s in shapes)
 
 
 class _Lead:
@@ -134,6 +190,26 @@ class Cholesky(Op):
     def infer(self, a: Variable) -> tuple[TensorType]:
         return (square_type("cholesky", a),)
 
+    def lowering(self, node: Apply) -> str | None:
+        """LAPACK, unless an error must be raised."""
+        return None if self.strict or not same_lead(*node.inputs) else "call"
+
+    def call(self, m: Matrices, out: Variable, a: Variable) -> None:
+        """The lower triangle in row-major order is the upper one in column-major order, which LAPACK factors."""
+        k, (n, _) = m.k, m.shape(a)
+
+        def one() -> None:
+            m.copy(a, out)
+            failed = k.compare("neq", m.status("dpotrf", "U", n, out, m.at_least_one(n)), k.constant(0, "int32"))
+
+            def clean(i: Any, j: Any, address: Any) -> None:
+                value = k.select(k.compare("gt", j, i), k.constant(0.0, "float64"), k.load_now(address, "float64"))
+                k.store_now(k.select(failed, k.constant(np.nan, "float64"), value), address)
+
+            m.entries(out, clean)
+
+        m.each([out, a], one)
+
     def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
         return [extents[0]]
 
@@ -194,6 +270,22 @@ class SolveTriangular(Op):
             raise shape_error("Cannot solve", [a, b], f"the lengths {inner[0]} and {inner[1]} differ", "Rows of b must match those of a.")
         dtype = floating_dtype([a.type.dtype, b.type.dtype])
         return (TensorType(dtype, (*batch_shape("solve_triangular", [a, b], 2), *b.type.shape[-2:])),)
+
+    def lowering(self, node: Apply) -> str | None:
+        """BLAS, where the stacks need no broadcasting."""
+        return "call" if same_lead(*node.inputs) else None
+
+    def call(self, m: Matrices, out: Variable, a: Variable, b: Variable) -> None:
+        """Row-major A X = B is column-major X' A' = B', with A' in the other triangle."""
+        (n, _), (_, columns) = m.shape(a), m.shape(b)
+        triangle, side = "U" if self.lower else "L", "T" if self.transposed else "N"
+        unit, deep, wide = "U" if self.unit else "N", m.at_least_one(n), m.at_least_one(columns)
+
+        def one() -> None:
+            m.copy(b, out)
+            m.routine("dtrsm", "R", triangle, side, unit, columns, n, 1.0, a, deep, out, wide)
+
+        m.each([out, a, b], one)
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         lead = broadcast_extents([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents])

@@ -79,6 +79,8 @@ REDUCTIONS = {
 class Reduce(Op):
     """A reduction over some axes, which vanish."""
 
+    lowering = "reduce"
+
     name: str
     axes: tuple[int, ...]
 
@@ -92,7 +94,7 @@ class Reduce(Op):
 
     def infer(self, x: Variable) -> tuple[TensorType]:
         kept = tuple(n for i, n in enumerate(x.type.shape) if i not in self.axes)
-        if self.name in ("max", "min") and any(x.type.shape[a] == 0 for a in self.axes):
+        if self.name in ("max", "min") and 0 in [x.type.shape[a] for a in self.axes]:
             raise ValueError(f"The {self.name} over an axis without elements does not exist: {name_with_shape(x)}.")
         return (TensorType(self.result_dtype(np.dtype(x.type.dtype)), kept),)
 
@@ -404,6 +406,8 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVar
 @dataclass(frozen=True)
 class Cumulate(Op):
     """The running sum or product along one axis."""
+
+    lowering = "cumulate"
 
     name: str
     axis: int

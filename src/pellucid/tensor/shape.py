@@ -43,6 +43,8 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 class DimShuffle(Op):
     """Reorder, insert and drop axes: output axis i is input axis ``order[i]``, or new (length one) where that is 'x'."""
 
+    lowering = "inline"
+
     order: tuple[int | str, ...]
 
     def __str__(self) -> str:
@@ -187,6 +189,8 @@ def atleast_3d(x: Any) -> TensorVariable:
 class Dim(Op):
     """The length of one axis."""
 
+    lowering = "inline"
+
     axis: int
 
     def __str__(self) -> str:
@@ -297,6 +301,8 @@ def static_extents(extents: Sequence[int | Variable]) -> tuple[int | None, ...]:
 class Reshape(Op):
     """The elements of x, in row-major order, under another shape (x, length, length, ...)."""
 
+    lowering = "inline"
+
     ndim: int
 
     def __str__(self) -> str:
@@ -316,7 +322,7 @@ class Reshape(Op):
         return xp.reshape(x, tuple(int(n) for n in extents))
 
     def at(self, k: Any, index: tuple[Any, ...], x: Any, *extents: Any) -> Read:
-        return (yield x, k.unravel(k.ravel(index, k.output_shape), x.shape))
+        return (yield x, k.flat(k.ravel(index, k.shape(k.output))))
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         x = inputs[0]
@@ -371,6 +377,8 @@ def ravel(x: Any) -> TensorVariable:
 @dataclass(frozen=True)
 class BroadcastTo(Op):
     """x repeated along new or length-one axes to a shape (x, length, length, ...)."""
+
+    lowering = "inline"
 
     ndim: int
 
@@ -430,6 +438,8 @@ def broadcast_shape(*args: Any) -> list[TensorVariable]:
 class SpecifyShape(Op):
     """x, with a static shape that is promised here and checked at run time."""
 
+    lowering = "inline"
+
     shape: tuple[int | None, ...]
 
     def __str__(self) -> str:
@@ -468,6 +478,8 @@ def specify_shape(x: Any, shape: Any) -> TensorVariable:  # noqa: A002
 @dataclass(frozen=True)
 class Join(Op):
     """Tensors one after another along an axis."""
+
+    lowering = "join"
 
     axis: int
 
