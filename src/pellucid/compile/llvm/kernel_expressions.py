@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
+from pellucid.compile.llvm import math as vector_math
 from pellucid.compile.llvm.kernel_language import (
     ARRAY,
     BOOL,
@@ -53,13 +54,29 @@ COMPARISON = {
     ast.Eq: ("oeq", "eq"),
     ast.NotEq: ("une", "ne"),
 }
-# Functions of floats to a float: LLVM's own, or those of the vector math object.
-FLOAT_FUNCTIONS = {
+# Functions of floats to a float: those LLVM has itself, and those of the vector math objects, by their NumPy names.
+INTRINSICS = {
     math.sqrt: ("llvm.sqrt.f64", 1),
     math.fabs: ("llvm.fabs.f64", 1),
     math.copysign: ("llvm.copysign.f64", 2),
-    **{getattr(math, name): (f"pm_{name}", 1) for name in ("exp", "log", "log1p", "expm1", "tanh", "erf", "lgamma")},
 }
+MATHEMATICS = {
+    math.acos: "arccos",
+    math.acosh: "arccosh",
+    math.asin: "arcsin",
+    math.asinh: "arcsinh",
+    math.atan: "arctan",
+    math.atan2: "arctan2",
+    math.atanh: "arctanh",
+    math.lgamma: "gammaln",
+    **{
+        getattr(math, name): name
+        for name in (
+            "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "gamma", "log", "log10", "log1p", "log2", "pow",
+            "sin", "sinh", "tan", "tanh",
+        )
+    },
+}  # fmt: skip
 ROUNDING = {math.floor: "llvm.floor.f64", math.ceil: "llvm.ceil.f64"}
 WIDE = Kind("i128", "i128", None)
 WRAPPING = {wrapping_add: "add", wrapping_multiply: "mul", shift_right_logical: "lshr"}
@@ -78,8 +95,15 @@ class Module(NamedTuple):
     """What the functions of a module share: symbols, declarations needed, and the ids of cold loops."""
 
     symbols: dict[Kernel, str]
-    declared: dict[str, str]
+    intrinsics: dict[str, str]
+    scalar: set[str]
+    vector: set[str]
     cold_loops: list[int]
+
+    def declarations(self) -> list[str]:
+        """The text of the declarations; mathematical functions have vector forms where a kernel is not cold."""
+        scalar = [vector_math.declarations([name]).splitlines()[0] for name in sorted(self.scalar - self.vector)]
+        return [*self.intrinsics.values(), *scalar, vector_math.declarations(self.vector)]
 
     def cold_loop(self) -> int:
         """A new metadata id; 0 and 1 are the hints themselves."""
@@ -143,9 +167,9 @@ class ExpressionWriter:
         self.finished = True
 
     def call(self, name: str, kind: Kind, arguments: Sequence[Value]) -> Value:
-        """Call a function that is not a kernel, declaring it."""
+        """Call an intrinsic function of LLVM, declaring it."""
         kinds = ", ".join(a.kind.llvm for a in arguments)
-        self.module.declared[name] = f"declare {kind.llvm} @{name}({kinds}) nounwind willreturn memory(none)"
+        self.module.intrinsics[name] = f"declare {kind.llvm} @{name}({kinds})"
         passed = ", ".join(f"{a.kind.llvm} {a.text}" for a in arguments)
         return self.compute(f"call {kind.llvm} @{name}({passed})", kind)
 
@@ -239,7 +263,8 @@ class ExpressionWriter:
 
     def arithmetic(self, node: ast.AST, op: type, a: Value, b: Value) -> Value:
         if op not in ARITHMETIC:
-            self.refuse(node, f"the operator {op.__name__} is no part of the kernel language; write powers as products")
+            hint = "; write powers as products or math.pow" if op is ast.Pow else ""
+            self.refuse(node, f"the operator {op.__name__} is not part of the kernel language{hint}")
         floating, integral = ARITHMETIC[op]
         if integral is None or (F64 in (a.kind, b.kind) and floating):
             a, b = (self.convert(x, F64, node, "an operand") for x in (a, b))
@@ -358,8 +383,11 @@ class ExpressionWriter:
         arguments = [self.number(a) for a in node.args]
         if not callable(function):
             self.refuse(node, f"{ast.unparse(node.func)!r} is not a function")
-        if function in FLOAT_FUNCTIONS:
-            return self.call_float(node, arguments, *FLOAT_FUNCTIONS[function])
+        if function in INTRINSICS:
+            name, arity = INTRINSICS[function]
+            return self.call(name, F64, self.floats(node, arguments, arity))
+        if function in MATHEMATICS:
+            return self.call_mathematics(node, arguments, MATHEMATICS[function])
         value = self.builtin(node, function, arguments)
         if value is None:
             kinds = ", ".join(a.kind.name for a in arguments)
@@ -390,10 +418,19 @@ class ExpressionWriter:
         status = self.compute(f"call i32 {function.text}({', '.join(f'ptr {a.text}' for a in arguments)})", I64)
         return self.compute(f"sext i32 {status.text} to i64", I64)
 
-    def call_float(self, node: ast.Call, arguments: list[Value], name: str, count: int) -> Value:
+    def floats(self, node: ast.Call, arguments: list[Value], count: int) -> list[Value]:
+        """The arguments of a function of `count` floats."""
         if len(arguments) != count:
             self.refuse(node, f"{ast.unparse(node.func)} takes {count} argument(s), got {len(arguments)}")
-        return self.call(name, F64, [self.convert(a, F64, node, "the argument") for a in arguments])
+        return [self.convert(a, F64, node, "the argument") for a in arguments]
+
+    def call_mathematics(self, node: ast.Call, arguments: list[Value], name: str) -> Value:
+        """Call a function of the vector math objects, so that loops around it vectorise."""
+        values = self.floats(node, arguments, vector_math.FUNCTIONS[name].arity)
+        (self.module.scalar if self.source.cold else self.module.vector).add(name)
+        passed = ", ".join(f"double {a.text}" for a in values)
+        attributes = "" if self.source.cold else f" {vector_math.call_attributes(name)}"
+        return self.compute(f"call double @{vector_math.symbol(name)}({passed}){attributes}", F64)
 
     def builtin(self, node: ast.Call, function: Any, arguments: list[Value]) -> Value | None:
         """A call of a function with a lowering of its own; None if there is none for these arguments."""

@@ -197,6 +197,6 @@ def intermediate_representation(*entries: Kernel) -> str:
     """The LLVM IR of `entries` and all they call; only `entries` are visible from outside."""
     kernels = reachable(entries)
     symbols = {k: export_name(k) if k in entries else f"kernel_{k.name}.{n}" for n, k in enumerate(kernels)}
-    module = Module(symbols, {}, [])
+    module = Module(symbols, {}, set(), set(), [])
     bodies = [FunctionWriter(source, module).write(exported=source in entries) for source in kernels]
-    return "\n".join([*module.declared.values(), *bodies, *module.metadata(), ""])
+    return "\n".join([*module.declarations(), *bodies, *module.metadata(), ""])
