@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by
+from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import ones_like, zeros_like
@@ -167,6 +168,8 @@ def jvp(outputs: Any, wrt: Any, tangents: Any) -> Any:
     back = vjp(outs, targets, seeds)
     inner = known_pairs(back, directions)
     found = grad(None, seeds, known_grads=inner, disconnected_inputs="ignore")
+    # The pullback is linear in the cotangents, so where they still stand only their shape matters.
+    found = replace_all(found, dict(zip(seeds, map(zeros_like, outs), strict=True)))
     return found[0] if isinstance(outputs, Variable) else found
 
 

@@ -130,7 +130,10 @@ class Elementwise(Op):
         return (inputs, inputs[::-1]) if self.commutes else (inputs,)
 
     def expand(self, *inputs: Variable) -> Any:
-        return None if self.expansion is None else self.expansion(*inputs)
+        if self.expansion is None:
+            return None
+        wide = widened(self, tuple([v.type.dtype for v in inputs]))  # type: ignore[attr-defined]
+        return self.expansion(*(inputs if wide is None else [cast(v, d) for v, d in zip(inputs, wide, strict=True)]))
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> Sequence[Variable | None]:
         return self.pullback_wanted(inputs, outputs, gradients, [True] * len(inputs))
@@ -186,7 +189,8 @@ def reference_dtype(op: Elementwise, arrays: Sequence[Any], dtypes: Sequence[str
         with np.errstate(all="ignore"):
             return op.reference(NUMPY, *arrays).dtype.name
     except TypeError as error:
-        raise TypeError(f"{op.name} is not defined for {', '.join(dtypes)}: {error}. Cast an argument first.") from error
+        why = str(error).rstrip(".")
+        raise TypeError(f"{op.name} is not defined for {', '.join(dtypes)}: {why}. Cast an argument first.") from error
 
 
 @lru_cache(maxsize=4096)

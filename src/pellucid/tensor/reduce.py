@@ -267,6 +267,7 @@ class LogSumExp(Op):
         return xp.log(xp.sum(xp.exp(x - m), axis=self.axes)) + xp.squeeze(m, self.axes)
 
     def expand(self, x: Variable) -> TensorVariable:
+        x = cast(x, exp_dtype(x.type.dtype))
         if any_static_zero(x, self.axes):
             return log(sum(exp(x), self.axes))
         m = finite_or_zero(max(x, self.axes))
@@ -308,6 +309,7 @@ class Softmax(Op):
         return e / xp.sum(e, axis=self.axes, keepdims=True)
 
     def expand(self, x: Variable) -> TensorVariable:
+        x = cast(x, exp_dtype(x.type.dtype))
         if any_static_zero(x, self.axes):
             return exp(x)
         e = exp(x - max(x, self.axes, keepdims=True))
@@ -339,6 +341,7 @@ class LogSoftmax(Op):
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=self.axes, keepdims=True))
 
     def expand(self, x: Variable) -> TensorVariable:
+        x = cast(x, exp_dtype(x.type.dtype))
         return x - logsumexp(x, self.axes, keepdims=True)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:

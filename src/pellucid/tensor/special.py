@@ -18,9 +18,9 @@ gammaln = elementwise("gammaln", "The logarithm of |gamma(x)|.", lambda xp, x: x
                       pullbacks=(lambda g, y, x: g * digamma(x),), llvm="gammaln", domain=POSITIVE, floating=True)
 digamma = elementwise("digamma", "The derivative of log gamma(x).", lambda xp, x: xp.special.digamma(x),
                       pullbacks=(lambda g, y, x: g * tri_gamma(x),), llvm="digamma", domain=POSITIVE, floating=True)
-tri_gamma = elementwise("tri_gamma", "The second derivative of log gamma(x).", lambda xp, x: xp.special.polygamma(1, x),
+tri_gamma = elementwise("tri_gamma", "The second derivative of log gamma(x).", lambda xp, x: xp.special.polygamma(1, x).astype(x.dtype),
                         pullbacks=(lambda g, y, x: g * polygamma(2, x),), llvm="trigamma", domain=POSITIVE, floating=True)
-polygamma = elementwise("polygamma", "The derivative of order n of digamma at x.", lambda xp, n, x: xp.special.polygamma(n, x),
+polygamma = elementwise("polygamma", "The derivative of order n of digamma at x.", lambda xp, n, x: xp.special.polygamma(n, x).astype(xp.result_type(n, x)),
                         pullbacks=(None, lambda g, y, n, x: g * polygamma(n + 1, x)), domain=((2.0, 2.0), (0.2, 6.0)), floating=True)
 gamma = elementwise("gamma", "The gamma function.", lambda xp, x: xp.special.gamma(x),
                     pullbacks=(lambda g, y, x: g * y * digamma(x),), domain=POSITIVE, floating=True, llvm="gamma")
