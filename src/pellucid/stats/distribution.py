@@ -1,0 +1,291 @@
+"""Declare a distribution once, as a class; from it come draws, densities, argument checks, transforms and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+import numpy as np
+
+from pellucid.stats.bijection import Bijection, default_bijection
+from pellucid.stats.bounds import DRAWS, known
+from pellucid.stats.constraint import Constraint, both
+from pellucid.stats.parameters import (
+    Alternative,
+    Parameter,
+    Parametrization,
+    bind_arguments,
+    read_fields,
+    read_parametrization,
+)
+from pellucid.tensor.arithmetic import floor, switch
+from pellucid.tensor.broadcast import shape_error
+from pellucid.tensor.random import Law, RngVariable, draw
+from pellucid.tensor.reduce import all as all_
+from pellucid.tensor.shape import as_extents, broadcast_shape, broadcast_to
+from pellucid.tensor.transcendental import log1mexp
+from pellucid.tensor.types import TensorVariable, as_tensor_variable
+
+DISTRIBUTIONS: dict[str, type[Distribution]] = {}
+"""Every distribution by name, in the order of declaration."""
+
+BY_LAW: dict[Law, tuple[type[Distribution], Callable[..., Any]]] = {}
+"""For each law its distribution, and how the fields of that follow from the law's parameters: so draws are recognised."""
+
+
+def refuse(family: type[Distribution], name: str, args: tuple[Any, ...], **options: Any) -> NoReturn:
+    """What naming a variable does while no layer above has said what a model is."""
+    raise TypeError(f"{family.__name__}({name!r}, ...) belongs into a model, and pellucid.model is not loaded; use {family.__name__}.dist(...).")
+
+
+register_in_model: Callable[..., TensorVariable] = refuse
+"""``register_in_model(family, name, args, **options)`` makes a variable of the current model; set by the layer of models.
+
+`args` and `options` are what the user wrote after the name: options of the model (dims, observed, shape, transform,
+initval, ...) and the distribution's own parameters, all by keyword, which the model passes on to ``family.dist``.
+"""
+
+
+class Undefined(NotImplementedError):
+    """A quantity that a distribution does not have, or that is not implemented for it."""
+
+
+class Distribution:
+    """A family of random variables.
+
+    A subclass under ``@distribution`` has one annotated field for each parameter of its law, in the law's order, and
+    gives the formulae below as methods on tensors, in which ``self.sigma`` is the parameter `sigma`. The formulae
+    need not check anything: values outside the support and parameters outside their sets are dealt with by
+    :meth:`log_density` and its kind.
+
+    Called with a name it makes a variable of the model around it; :meth:`dist` makes one without a model.
+
+    Attributes
+    ----------
+    support : Constraint
+        Where values lie.
+    law : Law
+        How to draw.
+    arguments : str
+        The names that users may give, in the order of positional arguments.
+    alternatives : tuple
+        Other parametrisations, made by :func:`~pellucid.stats.parameters.given`.
+    also : dict
+        Other laws that are this one under a parametrisation: ``{law: function of its parameters -> our fields}``.
+    formula, source, oracle : str
+        The density in LaTeX, where it is from, and the same in scipy.stats, in terms of the fields.
+    """
+
+    support: ClassVar[Constraint]
+    law: ClassVar[Law]
+    arguments: ClassVar[str] = ""
+    alternatives: ClassVar[tuple[Alternative, ...]] = ()
+    also: ClassVar[dict[Law, Callable[..., tuple[Any, ...]]]] = {}
+    formula: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    oracle: ClassVar[str] = ""
+
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    parametrizations: ClassVar[tuple[Parametrization, ...]] = ()
+    order: ClassVar[tuple[str, ...]] = ()
+
+    def __new__(
+        cls,
+        name: str,
+        *args: Any,
+        dims: Any = None,
+        observed: Any = None,
+        shape: Any = None,
+        size: Any = None,
+        transform: Any = ...,
+        default_transform: Any = ...,
+        initval: Any = None,
+        total_size: Any = None,
+        rng: Any = None,
+        model: Any = None,
+        **parameters: Any,
+    ) -> TensorVariable:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"A variable of a model has a name: {cls.__name__}('x', ...), not {cls.__name__}({name!r}, ...). "
+                f"Without a name, and outside models: {cls.__name__}.dist(...)."
+            )
+        return register_in_model(
+            cls, name, args, dims=dims, observed=observed, shape=shape, size=size, transform=transform,
+            default_transform=default_transform, initval=initval, total_size=total_size, rng=rng, model=model, **parameters,
+        )  # fmt: skip
+
+    @classmethod
+    def dist(
+        cls, *args: Any, shape: Any = None, size: Any = None, name: str | None = None, rng: RngVariable | None = None, **parameters: Any
+    ) -> TensorVariable:
+        """A random variable without a model.
+
+        Parameters
+        ----------
+        *args, **parameters
+            The parameters; see the class for its parametrisations.
+        shape : int or tuple, optional
+            The whole shape of the variable, the axes of one draw included.
+        size : int or tuple, optional
+            The shape of the batch: how many draws. Give this or `shape`.
+        name : str, optional
+        rng : generator variable, optional
+            Where randomness comes from; by default a generator of its own.
+        """
+        given = bind_arguments(cls, args, parameters)
+        values = [as_tensor_variable(v) for v in given]
+        return draw(cls.law, values, size=batch_size(cls, values, shape, size), rng=rng, name=name)
+
+    @classmethod
+    def of(cls, *parameters: Any) -> Any:
+        """The distribution with these values of its law's parameters."""
+        self = object.__new__(cls)
+        for label, value in zip(cls.parameters, parameters, strict=True):
+            setattr(self, label, as_tensor_variable(value))
+        return self
+
+    @property
+    def values(self) -> list[TensorVariable]:
+        """The parameters, in the law's order."""
+        return [getattr(self, label) for label in self.parameters]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{p}={getattr(self, p)}' for p in self.parameters)})"
+
+    # The formulae, which subclasses give.
+
+    def logp(self, x: Any) -> Any:
+        """The log of the density (or probability) at x, for x in the support."""
+        raise Undefined(f"{type(self).__name__} has no log-density.")
+
+    def logcdf(self, x: Any) -> Any:
+        """The log of the probability of a value of at most x, for x in the support."""
+        raise Undefined(f"The log-cdf of {type(self).__name__} is not implemented; logp is.")
+
+    def logccdf(self, x: Any) -> Any:
+        """The log of the probability of a value above x, for x in the support."""
+        return log1mexp(self.logcdf(x))
+
+    def icdf(self, q: Any) -> Any:
+        """The least value whose cdf is q, for q in (0, 1)."""
+        raise Undefined(f"The quantile function (icdf) of {type(self).__name__} is not implemented.")
+
+    def mean(self) -> Any:
+        """The mean of one draw."""
+        raise Undefined(f"{type(self).__name__} has no mean, or it is not implemented.")
+
+    def support_point(self) -> Any:
+        """A typical value inside the support, where samplers may start."""
+        return self.mean()
+
+    def bijection(self) -> Bijection | None:
+        """The map to the real numbers by which the distribution is sampled; None where none is needed."""
+        return default_bijection(self.support, self)
+
+    # The formulae with all checks, for any value.
+
+    def valid(self) -> list[TensorVariable]:
+        """The conditions that the parameters must meet, except those known to be met."""
+        found = []
+        for (label, p), core in zip(self.parameters.items(), self.law.core, strict=True):
+            value = getattr(self, label)
+            if not known(p.constraint, value, self):
+                c = p.constraint.check(value, self)
+                found.append(all_(c, axis=tuple(range(-(core - p.constraint.ndim), 0))) if core > p.constraint.ndim else c)
+        return found + self.agree()
+
+    def agree(self) -> list[TensorVariable]:
+        """Conditions between parameters, such as lower < upper."""
+        return []
+
+    def log_density(self, x: Any) -> TensorVariable:
+        """The log-density at any x: -inf outside the support, and for parameters outside their sets."""
+        x = as_tensor_variable(x)
+        conditions = self.valid()
+        if not known(self.support, x, self):
+            inside = self.support.check(x, self)
+            conditions.append(inside)
+        found = as_tensor_variable(self.logp(x))
+        found = switch(both(conditions), found, -np.inf) if conditions else found
+        return found if self.law.ndim_supp else stretch(found, x)
+
+    def log_probability(self, x: Any, *, above: bool = False) -> TensorVariable:
+        """log P(X <= x) at any x, or log P(X > x) when `above`; -inf for parameters outside their sets."""
+        x = self.rounded_down(as_tensor_variable(x))
+        found = as_tensor_variable(self.logccdf(x) if above else self.logcdf(x))
+        low, high = self.support.bounds(self)  # type: ignore[attr-defined]  # only distributions of numbers have a cdf
+        if high is not None:
+            found = switch(x >= high, -np.inf if above else 0.0, found)
+        if low is not None:
+            found = switch(x < low, 0.0 if above else -np.inf, found)
+        conditions = self.valid()
+        return switch(both(conditions), found, -np.inf) if conditions else found
+
+    def rounded_down(self, x: TensorVariable) -> TensorVariable:
+        """x, or for a discrete distribution the whole number below."""
+        return floor(x) if self.discrete and x.dtype.startswith("float") else x
+
+    def quantile(self, q: Any) -> TensorVariable:
+        """The quantile at any q: NaN outside [0, 1], and for parameters outside their sets."""
+        q = as_tensor_variable(q)
+        conditions = [*self.valid(), q >= 0, q <= 1]
+        return switch(both(conditions), as_tensor_variable(self.icdf(q)), np.nan)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether draws are whole numbers."""
+        return np.dtype(self.law.dtype).kind in "biu"
+
+
+def stretch(found: TensorVariable, x: TensorVariable) -> TensorVariable:
+    """`found` with at least the shape of x, for densities that do not read the value."""
+    shape = (1,) * (found.ndim - x.ndim) + x.type.shape
+    narrow = found.ndim < x.ndim or any(a == 1 and b != 1 for a, b in zip(found.type.shape, shape, strict=True))
+    return broadcast_to(found, broadcast_shape(found, x)) if narrow else found
+
+
+def batch_size(cls: type[Distribution], values: list[TensorVariable], shape: Any, size: Any) -> Any:
+    """The batch shape to draw: `size`, or `shape` without the axes of one draw."""
+    if shape is None:
+        return size
+    if size is not None:
+        raise ValueError(f"{cls.__name__} was given both shape={shape} and size={size}: shape is the whole shape, size that of the batch.")
+    extents = as_extents(shape)
+    kept = len(extents) - cls.law.ndim_supp
+    if kept < 0:
+        raise ValueError(f"shape={shape} has no room for one draw of {cls.__name__}, which has {cls.law.ndim_supp} axis.")
+    if cls.law.support is not None:
+        check_support_length(cls, values[cls.law.support], extents[-1])
+    return extents[:kept]
+
+
+def check_support_length(cls: type[Distribution], parameter: TensorVariable, last: Any) -> None:
+    """The last axis of `shape` is the length of one draw, where both are known."""
+    length = parameter.type.shape[-1]
+    if length is not None and isinstance(last, int) and last != length:
+        raise shape_error(f"shape does not fit a draw of {cls.__name__}", [parameter],
+                          f"its last axis is {last}, but one draw has {length} elements", "End shape with the length of one draw.")
+
+
+def keep(*values: Any) -> tuple[Any, ...]:
+    """The parameters as they are."""
+    return values
+
+
+Family = TypeVar("Family", bound=type[Distribution])
+
+
+def distribution(cls: Family) -> Family:
+    """Declare a distribution: read its fields, check them against its law, and register it by name and by law."""
+    cls.parameters = read_fields(cls)
+    if len(cls.parameters) != len(cls.law.parameters):
+        raise TypeError(f"{cls.__name__} has fields {tuple(cls.parameters)}, but its law takes {cls.law.parameters}.")
+    canonical = Parametrization(cls.parameters, keep)
+    cls.parametrizations = (canonical, *[read_parametrization(a, cls.parameters) for a in cls.alternatives])
+    cls.order = tuple(cls.arguments.split()) or tuple(cls.parameters)
+    DISTRIBUTIONS[cls.__name__] = cls
+    for law, convert in {cls.law: keep, **cls.also}.items():
+        BY_LAW[law] = cls, convert
+        DRAWS[law] = cls.support
+    return cls

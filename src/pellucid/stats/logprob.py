@@ -1,0 +1,138 @@
+"""Log-densities, distribution functions and quantiles of random variables, drawn or derived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.graph.nodes import Variable
+from pellucid.graph.provenance import describe
+from pellucid.stats.bijection import Bijection
+from pellucid.stats.distribution import BY_LAW, Distribution
+from pellucid.tensor.elementwise import cast
+from pellucid.tensor.random import Draw
+from pellucid.tensor.shape import broadcast_to, dim
+from pellucid.tensor.types import TensorVariable, as_tensor_variable
+
+
+class NotDerivable(NotImplementedError):
+    """The density of an expression cannot be derived; the message names the node in the way."""
+
+
+def is_draw(rv: Variable) -> bool:
+    """Whether a variable is itself a draw from a law."""
+    return rv.owner is not None and isinstance(rv.owner.op, Draw) and isinstance(rv, TensorVariable)
+
+
+def distribution_of(rv: Variable) -> Distribution:
+    """The distribution of a draw, with the draw's own inputs as parameters.
+
+    Raises
+    ------
+    NotDerivable
+        When `rv` is no draw, or its law has no distribution.
+
+    Examples
+    --------
+    >>> from pellucid.stats import Normal
+    >>> distribution_of(Normal.dist(1.0, 2.0))
+    Normal(mu=1., sigma=2.)
+    """
+    if not is_draw(rv):
+        raise NotDerivable(f"{rv} is no draw from a distribution{made_at(rv)}.")
+    law = rv.owner.op.law  # type: ignore[union-attr]
+    if law not in BY_LAW:
+        raise NotDerivable(f"No distribution is declared for the law {law.name} of {rv}{made_at(rv)}.")
+    family, convert = BY_LAW[law]
+    return family.of(*convert(*rv.owner.inputs[2:]))  # type: ignore[union-attr]
+
+
+def made_at(rv: Variable) -> str:
+    """Where a variable was made, for errors."""
+    return f" (made at {describe(rv.owner.line)})" if rv.owner is not None else ""
+
+
+def default_transform(rv: Variable) -> Bijection | None:
+    """The bijection by which a draw is sampled unless the user says otherwise; None where none is needed.
+
+    Its methods take ``(value, *rv.owner.inputs)``.
+    """
+    return distribution_of(rv).bijection()
+
+
+def support_point(rv: Variable) -> TensorVariable:
+    """A typical value of a draw, in its shape and dtype, computed from its parameters without drawing."""
+    point = as_tensor_variable(distribution_of(rv).support_point())
+    found = cast(point, rv.type.dtype)  # type: ignore[attr-defined]
+    return broadcast_to(found, extents_of_draw(rv))
+
+
+def mean(rv: Variable) -> TensorVariable:
+    """The mean of a draw, in its shape."""
+    return broadcast_to(as_tensor_variable(distribution_of(rv).mean()), extents_of_draw(rv))
+
+
+def extents_of_draw(rv: Variable) -> Sequence[Any]:
+    """The lengths of a draw, from its size or its parameters."""
+    node = rv.owner
+    if node is None:
+        raise NotDerivable(f"{rv} is no draw from a distribution.")
+    static = rv.type.shape  # type: ignore[attr-defined]
+    if None not in static:
+        return static
+    lengths = [[dim(v, i) for i in range(v.ndim)] if isinstance(v, TensorVariable) else [] for v in node.inputs]
+    found = node.op.infer_shape(node.inputs, lengths)[1]  # type: ignore[attr-defined]
+    return [n if s is None else s for n, s in zip(found, static, strict=True)]
+
+
+def as_value(rv: Variable, value: Any) -> TensorVariable:
+    """A value as a tensor that can be compared with draws of `rv`."""
+    if not isinstance(rv, TensorVariable):
+        raise TypeError(f"{rv!r} is no random variable: make one with a distribution's .dist(...), or in a model.")
+    found = as_tensor_variable(value)
+    floating = rv.dtype.startswith("float")
+    return cast(found, rv.dtype) if floating and not found.dtype.startswith("float") else found
+
+
+def logp(rv: Variable, value: Any) -> TensorVariable:
+    """The log-density (or log-probability) of a random variable at `value`, elementwise over the batch.
+
+    Parameters
+    ----------
+    rv : variable
+        A draw, or an invertible function of one draw: a + b * x, exp(x), sigmoid(x), ...
+    value : variable, array or number
+
+    Returns
+    -------
+    variable
+        -inf outside the support. One number for each draw: the axes of a multivariate draw are summed over.
+
+    Raises
+    ------
+    NotDerivable
+        When the density cannot be derived; the message names the node that is in the way.
+
+    Examples
+    --------
+    >>> import pellucid.stats as ps
+    >>> print(ps.logp(ps.Normal.dist(0, 1), 0.0).eval().round(4))
+    -0.9189
+    """
+    x = as_value(rv, value)
+    return distribution_of(rv).log_density(x)
+
+
+def logcdf(rv: Variable, value: Any) -> TensorVariable:
+    """The log of P(rv <= value), elementwise."""
+    return distribution_of(rv).log_probability(as_value(rv, value))
+
+
+def logccdf(rv: Variable, value: Any) -> TensorVariable:
+    """The log of P(rv > value), elementwise; accurate in the upper tail."""
+    return distribution_of(rv).log_probability(as_value(rv, value), above=True)
+
+
+def icdf(rv: Variable, q: Any) -> TensorVariable:
+    """The quantile of `rv` at the probabilities `q`; NaN outside [0, 1]."""
+    return distribution_of(rv).quantile(as_tensor_variable(q, dtype="float64"))
