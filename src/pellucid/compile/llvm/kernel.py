@@ -35,8 +35,8 @@ class Failure(NamedTuple):
 class Kernel(Scalars):
     """Evaluates elements of variables into the current loops."""
 
-    def __init__(self, plan: Plan, pointers: dict[Variable, str]):
-        super().__init__()
+    def __init__(self, plan: Plan, pointers: dict[Variable, str], *, reciprocals: bool = False):
+        super().__init__(reciprocals=reciprocals)
         self.plan = plan
         self.pointers = pointers
         self.symbols: dict[Extent, int] = {}

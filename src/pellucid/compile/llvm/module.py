@@ -105,7 +105,7 @@ def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bo
     pointers = {v: f"%r{i}" for i, v in enumerate(plan.roots)}
     pointers |= {v: f"%o{i}" for i, v in enumerate(targets)}
     pointers |= {v: f"%w{i}" for v, i in number.items()}
-    kernel = Kernel(plan, pointers)
+    kernel = Kernel(plan, pointers, reciprocals=density)
     for group in plan.groups:
         emit_group(kernel, group)
     names = [*(f"%r{i}" for i in range(len(plan.roots))), *(f"%o{i}" for i in range(len(targets))), *(f"%w{i}" for i in range(len(slots)))]

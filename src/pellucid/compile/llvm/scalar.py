@@ -65,7 +65,8 @@ class Scope:
 class Scalars:
     """Emits scalar code into nested scopes, each value at the outermost scope where its operands are known."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reciprocals: bool = False) -> None:
+        self.reciprocals = reciprocals
         self.scopes = [Scope()]
         self.allocas: list[str] = []
         self.functions: set[str] = set()
@@ -176,7 +177,11 @@ class Scalars:
         return self.binary(("fmul", "mul"), a, b)
 
     def div(self, a: Value, b: Value) -> Value:
-        """a / b of floats."""
+        """a / b of floats; in densities by the reciprocal, if that is known outside the loop (one more rounding)."""
+        if self.reciprocals and b.depth < a.depth:
+            one = self.constant(1.0, b.dtype)
+            inverse = self.emit(f"fdiv {TYPES[b.dtype]} {one.text}, {b.text}", b.dtype, (b,))
+            return self.mul(a, inverse)
         return self.emit(f"fdiv {FLAGS} {TYPES[a.dtype]} {a.text}, {b.text}", a.dtype, (a, b))
 
     def neg(self, a: Value) -> Value:
