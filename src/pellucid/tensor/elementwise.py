@@ -179,6 +179,8 @@ def elementwise(name: str, doc: str, reference: Callable[..., Any], **facts: Any
 @lru_cache(maxsize=4096)
 def result_dtype(op: Elementwise, dtypes: tuple[str, ...]) -> str:
     """The dtype of the output: what the reference gives for arrays of those dtypes, once integers are widened."""
+    if op.floating and not any(d.startswith("complex") for d in dtypes):
+        return floating_dtype(dtypes)  # asking the reference would import scipy.special while a graph is written
     empty = [np.empty(0, d) for d in widened(op, dtypes) or dtypes]
     return reference_dtype(op, empty, dtypes)
 
