@@ -1,1 +1,104 @@
-"""Probabilistic programming with readable graphs: write tensors and models, print, rewrite, differentiate, compile and sample them."""
+"""Probabilistic programming with readable graphs: write tensors and models, print, rewrite, differentiate, compile and sample them.
+
+The public names are loaded when they are first used, so that importing the package takes no time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
+    from pellucid import diff, rewrite, tensor
+    from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
+    from pellucid.compile.shared import SharedVariable, shared
+    from pellucid.diff import (
+        DisconnectedInputError,
+        Lop,
+        Rop,
+        grad,
+        hessian,
+        hessian_vector_product,
+        jacobian,
+        jvp,
+        verify_grad,
+        vjp,
+    )
+    from pellucid.graph.intern import equal_computations
+    from pellucid.graph.nodes import Apply, Op, Type, Variable
+    from pellucid.graph.printing import dprint
+    from pellucid.graph.replace import clone_replace, graph_replace
+    from pellucid.graph.traverse import ancestors, explicit_graph_inputs, graph_inputs
+    from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
+    from pellucid.inference.predictive import sample_prior_predictive
+    from pellucid.inference.sample import sample
+    from pellucid.inference.summary import summary
+    from pellucid.model.check import SamplingError, StartError
+    from pellucid.model.context import modelcontext
+    from pellucid.model.data import Data, set_data
+    from pellucid.model.model import Model
+    from pellucid.model.variables import Deterministic, Potential
+    from pellucid.stats import *  # noqa: F403
+    from pellucid.stats import draw, icdf, logccdf, logcdf, logp, support_point
+    from pellucid.tensor.broadcast import ShapeError
+    from pellucid.tensor.random import shared_rng
+    from pellucid.vectorize import vectorize_graph
+
+MODULES = {
+    "pellucid.compile.function": "Function In MissingInputError Out UnusedInputError function",
+    "pellucid.compile.shared": "SharedVariable shared",
+    "pellucid.compile.llvm.cache": "clear_cache",
+    "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian hessian_vector_product jacobian jvp verify_grad vjp",
+    "pellucid.graph.intern": "equal_computations",
+    "pellucid.graph.nodes": "Apply Op Type Variable",
+    "pellucid.graph.printing": "dprint",
+    "pellucid.graph.replace": "clone_replace graph_replace",
+    "pellucid.graph.traverse": "ancestors explicit_graph_inputs graph_inputs",
+    "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
+    "pellucid.inference.predictive": "sample_prior_predictive",
+    "pellucid.inference.sample": "sample",
+    "pellucid.inference.summary": "summary",
+    "pellucid.model.check": "SamplingError StartError",
+    "pellucid.model.context": "modelcontext",
+    "pellucid.model.data": "Data set_data",
+    "pellucid.model.model": "Model",
+    "pellucid.model.variables": "Deterministic Potential",
+    "pellucid.rewrite.pipeline": "rewrite_graph",
+    "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
+    "pellucid.tensor.broadcast": "ShapeError",
+    "pellucid.tensor.random": "shared_rng",
+    "pellucid.vectorize": "vectorize_graph",
+}
+"""Where each public name is, so that it is imported only when it is used."""
+
+DISTRIBUTIONS = (
+    "Bernoulli Beta Binomial Categorical Cauchy Dirichlet DiscreteUniform Exponential Flat Gamma HalfCauchy HalfFlat HalfNormal "
+    "InverseGamma Laplace LogNormal MvNormal NegativeBinomial Normal Poisson StudentT Uniform"
+)
+"""The distributions: they need the layer of models too, which says what naming a variable means."""
+
+SUBMODULES = ("diff", "graph", "model", "rewrite", "stats", "tensor", "vectorize")
+
+_PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
+
+__all__ = ["__version__", *_PLACES, *DISTRIBUTIONS.split(), "rewrite", "stats", "tensor"]  # noqa: PLE0604  # strings all
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        found = getattr(import_module(_PLACES[name]), name)
+    elif name in DISTRIBUTIONS.split():
+        import_module("pellucid.model.random")
+        found = getattr(import_module("pellucid.stats"), name)
+    elif name in SUBMODULES:
+        found = import_module(f"pellucid.{name}")
+    else:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,337 @@
+"""Sample from a model's posterior: compile its density, find starts, run chains, and name what they drew."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.compile.callback import density_function
+from pellucid.graph.provenance import describe, user_line
+from pellucid.inference import kernel
+from pellucid.inference.chains import ChainResults, chain_keys, compiled_sampler, run_chains
+from pellucid.inference.chains import Progress as ChainState
+from pellucid.inference.diagnose import check, log_warnings
+from pellucid.inference.progress import ChainProgress, Progress
+from pellucid.inference.result import Run, Trace, as_tree, collect
+from pellucid.inference.trace import preload
+from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
+from pellucid.model.context import modelcontext
+from pellucid.model.density import Density
+from pellucid.model.initial import check_initval, initial_point
+from pellucid.model.model import Model
+from pellucid.stats import as_seed
+
+LOG = logging.getLogger("pellucid")
+JITTER = {"auto": True, "jitter+adapt_diag": True, "jitter+adapt_diag_grad": True, "adapt_diag": False}
+"""The values of `init`, and whether they move the starts; the mass matrix is adapted in the same way by all."""
+
+LATER = {
+    "step": "choosing step methods", "trace": "traces of your own", "callback": "callbacks",
+}  # fmt: skip
+"""Arguments of PyMC that need what a later release brings."""
+
+IGNORED = {
+    "progressbar_theme", "quiet", "n_init", "keep_warning_stat", "mp_ctx", "blas_cores", "compile_kwargs",
+    "nuts_sampler", "nuts_sampler_kwargs",
+}  # fmt: skip
+"""Arguments of PyMC that have no meaning here, and do no harm."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run NUTS."""
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+    seed: int
+    target_accept: float
+    max_treedepth: int
+    keep_tune: bool
+    progressbar: bool
+
+
+def sample(
+    draws: int = 1000,
+    *,
+    tune: int = 1000,
+    chains: int | None = None,
+    cores: int | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+    var_names: Sequence[str] | None = None,
+    initvals: Any = None,
+    init: str = "auto",
+    jitter_max_retries: int = 10,
+    discard_tuned_samples: bool = True,
+    compute_convergence_checks: bool = True,
+    return_inferencedata: bool = True,
+    idata_kwargs: Mapping[str, Any] | None = None,
+    model: Model | None = None,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    backend: str | None = None,
+    **options: Any,
+) -> Any:
+    """Draw from the posterior of a model with the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    draws, tune : int
+        Draws to keep in each chain, and iterations of adaptation before them.
+    chains : int, optional
+        Independent chains; 4 by default.
+    cores : int, optional
+        Chains that run at the same time; by default as many as there are processors. Draws do not depend on it.
+    random_seed : int, sequence of int, or numpy.random.Generator, optional
+        The same seed gives the same draws.
+    progressbar : bool
+    var_names : sequence of str, optional
+        The variables to keep; by default all free random variables and deterministics.
+    initvals : dict or sequence of dicts (one per chain), optional
+        Where to start, by variable or name; under the name of a value variable (``sigma_log__``) on its scale.
+    init : {"auto", "jitter+adapt_diag", "adapt_diag"}
+        Whether starts are moved by up to 1 in each unconstrained coordinate (not with "adapt_diag").
+    jitter_max_retries : int
+        How often to move a start again whose log-probability is not finite.
+    discard_tuned_samples : bool
+        If False, the draws of tuning become the groups `warmup_posterior` and `warmup_sample_stats`.
+    compute_convergence_checks : bool
+        Whether to log what R-hat, effective sample sizes, divergences, tree depths and energies say against the draws.
+    return_inferencedata : bool
+        If False, a simple :class:`Trace` is returned.
+    idata_kwargs : dict, optional
+        ``include_transformed=True`` adds the unconstrained draws, ``log_likelihood=True`` that of each observation.
+    model : Model, optional
+        By default that of the enclosing block.
+    target_accept : float
+        The acceptance rate that the step size is adapted to; higher ones take smaller steps.
+    max_treedepth : int
+        Trajectories have at most 2**max_treedepth steps.
+    backend : {"llvm", "numpy"}, optional
+    **options
+        ``nuts={"target_accept": ..., "max_treedepth": ...}`` in PyMC's spelling; other arguments of PyMC that do not
+        apply (`nuts_sampler`, `mp_ctx`, ...) are ignored, any other raises.
+
+    Returns
+    -------
+    xarray.DataTree
+        With the groups posterior, sample_stats, observed_data, constant_data. After Ctrl-C, of the draws made so far.
+
+    Raises
+    ------
+    SamplingError
+        When the log-probability is not finite where a chain starts, with a report of variables, elements and values.
+    NotImplementedError
+        When a free random variable is discrete.
+
+    Examples
+    --------
+    >>> import pellucid as pm
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 1, 2)
+    ...     idata = pm.sample(draws=200, tune=200, chains=2, random_seed=1, progressbar=False, compute_convergence_checks=False)
+    >>> dict(idata["posterior"]["x"].sizes)
+    {'chain': 2, 'draw': 200}
+    """
+    owner = modelcontext(model).root
+    target_accept, max_treedepth = read_options(options, target_accept, max_treedepth)
+    settings = Settings(
+        as_count("draws", draws, 1), as_count("tune", tune), as_count("chains", 4 if chains is None else chains, 1), cores,
+        as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
+    )  # fmt: skip
+    check_samplable(owner)
+    if return_inferencedata:
+        preload()
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
+        pool.submit(compiled_sampler)  # while Python builds the gradient
+        density = owner.density()
+        compiled = density.compile(backend)
+        starts = find_starts(owner, density, compiled, settings, initvals, moved=jitters(init), retries=jitter_max_retries)
+    results = run(density, compiled, starts, settings)
+    found = collect(owner, density, results, var_names)
+    found.attributes = attributes(settings, time.perf_counter() - begun, results)
+    if compute_convergence_checks:
+        report_convergence(found)
+    return as_tree(found, idata_kwargs or {}) if return_inferencedata else Trace(found.posterior, found.statistics)
+
+
+def as_count(what: str, value: Any, least: int = 0) -> int:
+    """A whole number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def jitters(init: str) -> bool:
+    """Whether the starts are to be moved."""
+    if init not in JITTER:
+        raise ValueError(f"init is one of {', '.join(JITTER)}, not {init!r}.")
+    return JITTER[init]
+
+
+def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth: int) -> tuple[float, int]:
+    """PyMC's other arguments: settings of NUTS are read, harmless ones ignored, all others refused."""
+    nuts = {**(options.get("nuts") or {}), **(options.get("nuts_kwargs") or {})}
+    for name, value in options.items():
+        if name in LATER and value is not None:
+            raise NotImplementedError(f"sample({name}=...): {LATER[name]} come in a later release; NUTS samples all continuous variables.")
+        if name not in {*LATER, *IGNORED, "nuts", "nuts_kwargs"}:
+            raise TypeError(f"sample() has no argument {name!r}. At {describe(user_line())}")
+    unknown = set(nuts) - {"target_accept", "max_treedepth"}
+    if unknown:
+        raise TypeError(f"NUTS has no setting {', '.join(sorted(unknown))}; it has target_accept and max_treedepth.")
+    return float(nuts.get("target_accept", target_accept)), int(nuts.get("max_treedepth", max_treedepth))
+
+
+def check_samplable(model: Model) -> None:
+    """Refuse models that NUTS cannot sample."""
+    if not model.free_RVs:
+        raise ValueError(f"The model has no free random variables, so there is nothing to sample. At {describe(user_line())}")
+    discrete = [v for v in model.free_RVs if not v.dtype.startswith("float")]
+    if discrete:
+        listed = ", ".join(f"'{v}' ({v.dtype}, {describe(v.owner.line if v.owner else None)})" for v in discrete)
+        raise NotImplementedError(
+            f"NUTS needs gradients, which discrete variables do not have: {listed}. Sampling them comes in a later release. "
+            "Until then sum them out (a mixture's logsumexp in pm.Potential), or use a continuous variable."
+        )
+
+
+# Starting points.
+
+
+def find_starts(
+    model: Model, density: Density, compiled: Any, settings: Settings, initvals: Any, *, moved: bool, retries: int
+) -> np.ndarray:
+    """One start per chain where log-density and gradient are finite, shape (chains, d)."""
+    given = split_initvals(initvals, settings.chains)
+    evaluate = density_function(compiled, density.dimension)
+    return np.stack([
+        find_start(model, density, evaluate, given[chain], np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)), moved=moved, retries=retries)
+        for chain in range(settings.chains)
+    ])  # fmt: skip
+
+
+def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
+    """The initial values of each chain."""
+    if initvals is None or isinstance(initvals, Mapping):
+        return [initvals or {}] * chains
+    if len(initvals) != chains:
+        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}.")
+    return [i or {} for i in initvals]
+
+
+def find_start(
+    model: Model, density: Density, evaluate: Any, initvals: Mapping[Any, Any], seeds: np.random.SeedSequence, *, moved: bool, retries: int
+) -> np.ndarray:
+    """The start of one chain: moved at random until log-density and gradient are finite."""
+    generator = np.random.Generator(np.random.Philox(seeds))
+    base = density.pack(start_point(model, initvals, int(generator.integers(2**63))))
+    x = base
+    for _ in range(max(retries, 1) if moved else 1):
+        x = base + generator.uniform(-1.0, 1.0, base.size) if moved else base
+        logp, slope = evaluate(x)
+        if np.isfinite(logp) and np.isfinite(slope).all():
+            return x
+    raise SamplingError(explain(model, density, base, x))
+
+
+def explain(model: Model, density: Density, base: np.ndarray, moved: np.ndarray) -> str:
+    """Why no start was found: what is wrong at the unmoved one, or else at the last one tried."""
+    for x in (base, moved):
+        point = {name: np.asarray(v) for name, v in density.split(x).items()}
+        findings = find_problems(model, point) or gradient_problems(model, point)
+        if findings:
+            return start_message(model, point, findings)
+    return "The model's log-probability is not finite near its starting point, although it is at that point. Pass init='adapt_diag', or initvals."
+
+
+def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[str, np.ndarray]:
+    """The initial point with the user's values in it."""
+    own, unconstrained = {}, {}
+    values = {str(v.name): v for v in model.value_vars}
+    for key, value in initvals.items():
+        name = str(getattr(key, "name", key))
+        rv = model.named_vars.get(name)
+        if rv is not None and rv in model.free_RVs:
+            check_initval(rv, value, model.shapes[rv])
+            own[rv] = value
+        elif name in values:
+            unconstrained[name] = value
+        else:
+            known = ", ".join(map(str, model.free_RVs))
+            raise KeyError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}.")
+    point = initial_point(model, seed, own)
+    return {n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v for n, v in point.items()}
+
+
+# Running, and what is said about it.
+
+
+def run(density: Density, compiled: Any, starts: np.ndarray, settings: Settings) -> ChainResults:
+    """Run the chains, show their progress, and raise what stopped them."""
+    contexts = [compiled.context() for _ in range(settings.chains)]
+    native = getattr(compiled, "native", True)
+    with Progress(progressbar=settings.progressbar) as progress:
+        results = run_chains(
+            compiled.address, [address_of(c) for c in contexts], density.dimension, starts, settings.draws, settings.tune,
+            keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
+            max_treedepth=settings.max_treedepth, cores=settings.cores if native else 1, keep_tune=settings.keep_tune,
+            on_progress=lambda states: progress.update([as_progress(s) for s in states]),
+        )  # fmt: skip
+    raise_failures(compiled, results)
+    return results
+
+
+def address_of(context: Any) -> int:
+    """A context as the address that the density takes."""
+    return context if isinstance(context, int) else int(context.address)
+
+
+def as_progress(s: ChainState) -> ChainProgress:
+    """The state of a chain as the progress line wants it."""
+    return ChainProgress(s.iterations, s.total, s.divergences, s.leapfrogs, s.iterations < s.tune)
+
+
+def raise_failures(compiled: Any, results: ChainResults) -> None:
+    """Raise what ended a chain before its time, unless it was the user, who gets the draws made."""
+    failure = getattr(compiled, "failure", None)
+    if failure is not None:
+        compiled.failure = None
+        if not isinstance(failure, KeyboardInterrupt):
+            raise failure
+    bad = np.flatnonzero(results.status == kernel.BAD_START)
+    if bad.size:
+        raise SamplingError(f"The log-density is not finite where chain {', '.join(map(str, bad))} starts.")
+    failed = np.flatnonzero(results.status < 0)
+    if failed.size and failure is None:
+        raise SamplingError(f"The log-density failed in chain {', '.join(map(str, failed))} with code {results.status[failed[0]]}.")
+    if results.interrupted or failure is not None:
+        if not results.completed.any():
+            raise KeyboardInterrupt
+        LOG.warning("Interrupted: %d of %d draws were made and are kept.", results.completed.sum(), results.draws.shape[0] * results.draws.shape[1])
+
+
+def attributes(settings: Settings, seconds: float, results: ChainResults) -> dict[str, Any]:
+    """What results remember of their making."""
+    return {
+        "sampling_time": results.seconds["total"], "total_time": seconds, "tuning_steps": settings.tune, "random_seed": str(settings.seed),
+        "target_accept": settings.target_accept,
+    }  # fmt: skip
+
+
+def report_convergence(run: Run) -> None:
+    """Log what speaks against the draws."""
+    model = run.model
+    coords = {name: values for name, values in model.coords.items() if values is not None}
+    names = {str(v.name) for v in model.free_RVs}
+    judged = {name: a for name, a in run.posterior.items() if name in names} or run.posterior
+    log_warnings(check(judged, run.statistics, coords=coords, dims=model.named_vars_to_dims))

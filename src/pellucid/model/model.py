@@ -1,0 +1,438 @@
+"""The model: named variables, their values, and the functions that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from pellucid.graph.nodes import Variable
+from pellucid.graph.provenance import describe, user_line
+from pellucid.model import check, density, initial, logprob, point, show
+from pellucid.model.context import active_models, current_model, modelcontext
+from pellucid.model.data import set_data_variable
+from pellucid.model.dims import Dimensions, as_dims
+from pellucid.model.logprob import value_variable
+from pellucid.model.observed import as_observed, check_fits
+from pellucid.model.shapes import Shape, current_shape, try_shape
+from pellucid.tensor.types import TensorVariable
+
+
+Point = dict[str, np.ndarray]
+"""Values of the value variables, by name."""
+
+
+class Model:
+    """Random variables, data and what is computed from them, under names.
+
+    Variables made inside ``with model:`` belong to it. A model made inside another model's block is part of it: its
+    variables appear in both, with the inner model's name as prefix (``inner::x``).
+
+    Parameters
+    ----------
+    name : str
+        A prefix for the names of the variables.
+    coords : mapping of str to labels, optional
+        Named dimensions; variables refer to them by ``dims=``.
+    check_bounds : bool
+        Kept for compatibility: parameters outside their domain always give a log-probability of -inf.
+    model : Model or None, optional
+        The model to be part of; by default that of the enclosing block.
+
+    Attributes
+    ----------
+    free_RVs, observed_RVs, deterministics, potentials, data_vars : list of TensorVariable
+    rvs_to_values, values_to_rvs : dict
+        Each random variable's value variable: of the unconstrained value if it is free, its data if it is observed.
+    rvs_to_transforms, rvs_to_initial_values : dict
+    named_vars, named_vars_to_dims : dict
+
+    Examples
+    --------
+    >>> import pellucid as pm
+    >>> with pm.Model() as model:
+    ...     mu = pm.Normal("mu", 0, 1)
+    ...     sigma = pm.HalfNormal("sigma", 1)
+    >>> model.value_vars
+    [mu, sigma_log__]
+    >>> model.initial_point()
+    {'mu': array(0.), 'sigma_log__': array(0.)}
+    """
+
+    def __init__(self, name: str = "", coords: Mapping[str, Any] | None = None, check_bounds: bool = True, *, model: Any = ...):
+        self.name = check_name(name) if name else ""
+        self.check_bounds = check_bounds
+        self.parent: Model | None = current_model() if model is ... else model
+        self.named_vars: dict[str, TensorVariable] = {}
+        self.named_vars_to_dims: dict[str, tuple[str | None, ...]] = {}
+        self.free_RVs: list[TensorVariable] = []
+        self.observed_RVs: list[TensorVariable] = []
+        self.deterministics: list[TensorVariable] = []
+        self.potentials: list[TensorVariable] = []
+        self.data_vars: list[TensorVariable] = []
+        self.rvs_to_values: dict[TensorVariable, TensorVariable] = {}
+        self.values_to_rvs: dict[TensorVariable, TensorVariable] = {}
+        self.rvs_to_transforms: dict[TensorVariable, Any] = {}
+        self.rvs_to_initial_values: dict[TensorVariable, Any] = {}
+        self.shapes: dict[Variable, Shape] = {}
+        """The shapes that random variables had when they were made."""
+        self.dimensions = Dimensions() if self.parent is None else self.parent.dimensions
+        self.cache: dict[Any, Any] = {}
+        """What was compiled from the model as it is; emptied whenever a variable is added."""
+        self.add_coords(coords or {})
+
+    # Being the model of a block, and part of another.
+
+    def __enter__(self) -> Self:
+        active_models().append(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        active_models().pop()
+
+    @classmethod
+    def get_context(cls, error_if_none: bool = True) -> Model | None:
+        """The model of the enclosing `with` block."""
+        return modelcontext() if error_if_none else current_model()
+
+    @property
+    def isroot(self) -> bool:
+        """Whether the model is part of no other."""
+        return self.parent is None
+
+    @property
+    def root(self) -> Model:
+        """The outermost model that this one is part of."""
+        return self if self.parent is None else self.parent.root
+
+    def lineage(self) -> Iterator[Model]:
+        """This model, and those that it is part of."""
+        model: Model | None = self
+        while model is not None:
+            yield model
+            model = model.parent
+
+    @property
+    def prefix(self) -> str:
+        """What names of variables begin with."""
+        outer = self.parent.prefix if self.parent else ""
+        return f"{outer}::{self.name}" if outer and self.name else outer or self.name
+
+    def name_for(self, name: str) -> str:
+        """The full name of a variable of this model."""
+        check_name(name)
+        start = f"{self.prefix}::"
+        return name if not self.prefix or name.startswith(start) else start + name
+
+    def name_of(self, name: str) -> str:
+        """A full name without the model's prefix."""
+        return name.removeprefix(f"{self.prefix}::") if self.prefix else name
+
+    def __getitem__(self, key: str) -> TensorVariable:
+        found = self.named_vars.get(key)
+        found = self.named_vars.get(self.name_for(key)) if found is None else found
+        if found is None:
+            raise KeyError(f"The model has no variable {key!r}; it has {', '.join(self.named_vars) or 'none'}.")
+        return found
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.named_vars or self.name_for(key) in self.named_vars
+
+    def __getattr__(self, name: str) -> Any:
+        found = self.__dict__.get("named_vars", {})
+        if name in found:
+            return found[name]
+        raise AttributeError(f"A model has no attribute {name!r}, and this one no variable of that name.")
+
+    # The variables, by what they are.
+
+    @property
+    def basic_RVs(self) -> list[TensorVariable]:
+        """All random variables: the free ones, then the observed ones."""
+        return self.free_RVs + self.observed_RVs
+
+    @property
+    def unobserved_RVs(self) -> list[TensorVariable]:
+        """The free random variables, then the deterministics."""
+        return self.free_RVs + self.deterministics
+
+    @property
+    def value_vars(self) -> list[TensorVariable]:
+        """The value variables of the free random variables: the inputs of the model's log-probability."""
+        return [self.rvs_to_values[rv] for rv in self.free_RVs]
+
+    @property
+    def continuous_value_vars(self) -> list[TensorVariable]:
+        """The value variables that a gradient exists for."""
+        return [v for v in self.value_vars if v.dtype.startswith("float")]
+
+    @property
+    def discrete_value_vars(self) -> list[TensorVariable]:
+        """The value variables of integers and booleans."""
+        return [v for v in self.value_vars if not v.dtype.startswith("float")]
+
+    @property
+    def unobserved_value_vars(self) -> list[TensorVariable]:
+        """Value variables, then the values of transformed variables on their own scale, then deterministics: in terms of value variables."""
+        transformed = [rv for rv in self.free_RVs if self.rvs_to_transforms[rv] is not None]
+        return self.value_vars + self.replace_rvs_by_values(transformed + self.deterministics)
+
+    @property
+    def coords(self) -> dict[str, tuple[Any, ...] | None]:
+        """The labels of the dimensions (None: numbered)."""
+        return self.dimensions.coords
+
+    @property
+    def dim_lengths(self) -> dict[str, TensorVariable]:
+        """The lengths of the dimensions, as integer scalars."""
+        return self.dimensions.lengths
+
+    # Adding variables and dimensions.
+
+    def add_coord(self, name: str, values: Any = None, *, length: Any = None, mutable: Any = None) -> None:
+        """Add a dimension, with labels or just a length. (`mutable` is accepted for compatibility, and ignored.)"""
+        self.dimensions.add(name, values, length)
+
+    def add_coords(self, coords: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> None:
+        """Add several dimensions."""
+        for name, values in coords.items():
+            self.add_coord(name, values, length=(lengths or {}).get(name))
+
+    def set_dim(self, name: str, new_length: int, coord_values: Any = None) -> None:
+        """Change a dimension's length or labels; refused where variables rely on a constant length."""
+        self.dimensions.replace(name, new_length, coord_values)
+
+    def shape_from_dims(self, dims: Any) -> tuple[Any, ...]:
+        """The shape that dimensions stand for."""
+        return self.dimensions.shape(as_dims(dims, "shape_from_dims") or (), "shape_from_dims")
+
+    def set_data(self, name: str, values: Any, coords: Mapping[str, Any] | None = None) -> None:
+        """Give a data variable another value, and its dimensions other labels; nothing is compiled anew."""
+        set_data_variable(self, name, values, coords or {})
+
+    def set_initval(self, rv: TensorVariable, initval: Any) -> None:
+        """Set where a free random variable starts: "support_point", "prior", an array, an expression, or None."""
+        initial.check_initval(rv, initval, self.shapes[rv])
+        for model in self.lineage():
+            model.rvs_to_initial_values[rv] = initval
+            model.cache.clear()
+
+    def add_named_variable(self, var: TensorVariable, dims: Any = None) -> None:
+        """Register a variable that has a name, with its dims."""
+        if not var.name:
+            raise ValueError(f"{var!r} has no name to be registered under. At {describe(user_line())}")
+        self.check_new(var.name)
+        names = as_dims(dims, f"'{var.name}'")
+        if names is not None:
+            self.check_dims(var, names)
+        for model in self.lineage():
+            model.named_vars[var.name] = var
+            model.cache.clear()
+            if names is not None:
+                model.named_vars_to_dims[var.name] = names
+
+    def check_new(self, name: str) -> None:
+        """Refuse a name that is taken."""
+        for model in self.lineage():
+            if name in model.named_vars:
+                known = model.named_vars[name]
+                made = f" (made at {describe(known.owner.line)})" if known.owner is not None else ""
+                raise ValueError(f"The model has a variable called {name!r} already{made}; choose another name. At {describe(user_line())}")
+
+    def check_dims(self, var: TensorVariable, names: tuple[str | None, ...]) -> None:
+        """Refuse dims that do not fit the variable."""
+        shape = try_shape(var, self.root.shapes)
+        if shape is not None:
+            self.dimensions.check(str(var.name), names, shape)
+        self.dimensions.mark_used(str(var.name), names if var not in self.data_vars else ())
+
+    def register_rv(
+        self,
+        rv_var: TensorVariable,
+        name: str,
+        *,
+        observed: Any = None,
+        total_size: Any = None,
+        dims: Any = None,
+        default_transform: Any = ...,
+        transform: Any = ...,
+        initval: Any = None,
+    ) -> TensorVariable:
+        """Register a random variable, with its data if it is observed.
+
+        Parameters
+        ----------
+        rv_var : TensorVariable
+            A draw; it is given its full name.
+        name : str
+        observed : array, data variable or expression of such, optional
+        total_size : not supported yet
+        dims : str or sequence of str, optional
+        default_transform, transform : bijection or None, optional
+            Between the values of the variable and the unconstrained values that samplers see; by default by support.
+        initval : array, expression, "support_point" or "prior", optional
+
+        Raises
+        ------
+        ValueError, TypeError, ShapeError
+            When name, dims, shape or data do not fit, with the line that asked for it.
+        """
+        full = self.name_for(name)
+        self.check_new(full)
+        if total_size is not None:
+            raise NotImplementedError(f"'{full}' has total_size, which minibatches need and a later release brings. At {describe(user_line())}")
+        rv_var.name = full
+        names = as_dims(dims, f"'{full}'")
+        self.adopt_dims(rv_var, names)
+        shape = current_shape(rv_var, self.root.shapes)
+        data = None if observed is None else as_observed(full, observed, rv_var.dtype)
+        if data is not None:
+            check_fits(full, current_shape(data, {}), shape)
+        elif initval is not None:
+            initial.check_initval(rv_var, initval, shape)
+        bijection, value = value_variable(rv_var, data, default_transform, transform)
+        self.add_named_variable(rv_var, names)
+        self.record(rv_var, value, bijection, shape, initval, observed=data is not None)
+        return rv_var
+
+    def adopt_dims(self, rv: TensorVariable, names: tuple[str | None, ...] | None) -> None:
+        """Learn the lengths of new dimensions from a variable whose shape was given."""
+        for axis, dim in enumerate(names or ()):
+            if dim is not None and dim not in self.dim_lengths and axis < rv.ndim:
+                self.add_coord(dim, length=rv.shape[axis])
+
+    def record(self, rv: TensorVariable, value: TensorVariable, bijection: Any, shape: Shape, initval: Any, *, observed: bool) -> None:
+        """Remember a random variable in this model and those that it is part of."""
+        for model in self.lineage():
+            (model.observed_RVs if observed else model.free_RVs).append(rv)
+            model.rvs_to_values[rv], model.values_to_rvs[value] = value, rv
+            model.rvs_to_transforms[rv] = bijection
+            model.shapes[rv] = shape
+            if not observed:
+                model.rvs_to_initial_values[rv] = initval
+
+    # Log-probability, as graphs.
+
+    def replace_rvs_by_values(self, graphs: Sequence[TensorVariable]) -> list[TensorVariable]:
+        """Graphs of random variables as graphs of their value variables."""
+        return logprob.in_values(self, graphs)
+
+    def logp(self, vars: Any = None, jacobian: bool = True, sum: bool = True) -> Any:
+        """The log-probability of the model's values, as a graph of the value variables.
+
+        Parameters
+        ----------
+        vars : variable or list of variables, optional
+            Random variables (or their value variables) and potentials; by default all of the model.
+        jacobian : bool
+            Whether the densities are those of the unconstrained values.
+        sum : bool
+            Whether to add everything up, or to return the terms, one tensor per variable.
+        """
+        return logprob.total(self, vars, jacobian=jacobian) if sum else logprob.terms(self, vars, jacobian=jacobian)
+
+    def dlogp(self, vars: Any = None, jacobian: bool = True) -> TensorVariable:
+        """The gradient of the log-probability with respect to the (continuous) value variables, as one vector."""
+        return logprob.gradient(self, vars, jacobian=jacobian)
+
+    def d2logp(self, vars: Any = None, jacobian: bool = True, negate_output: bool = True) -> TensorVariable:
+        """The Hessian of the log-probability, as one matrix; negated by default, as PyMC returns it."""
+        return logprob.hessian_matrix(self, vars, jacobian=jacobian, negate=negate_output)
+
+    @property
+    def varlogp(self) -> TensorVariable:
+        """The log-probability of the free random variables."""
+        return logprob.total(self, self.free_RVs, jacobian=True)
+
+    @property
+    def varlogp_nojac(self) -> TensorVariable:
+        """The log-probability of the free random variables on their own scales."""
+        return logprob.total(self, self.free_RVs, jacobian=False)
+
+    @property
+    def observedlogp(self) -> TensorVariable:
+        """The log-probability of the observed random variables."""
+        return logprob.total(self, self.observed_RVs, jacobian=True)
+
+    @property
+    def potentiallogp(self) -> TensorVariable:
+        """The sum of the potentials."""
+        return logprob.total(self, self.potentials, jacobian=True)
+
+    @property
+    def datalogp(self) -> TensorVariable:
+        """The log-probability of the observed random variables, and the potentials."""
+        return logprob.total(self, self.observed_RVs + self.potentials, jacobian=True)
+
+    # Functions of points.
+
+    def compile_fn(self, outs: Any, *, inputs: Any = None, mode: Any = None, point_fn: bool = True, backend: str | None = None, **options: Any) -> Any:
+        """A compiled function of a point (a dict of values by value variable's name) or, if not `point_fn`, of keywords."""
+        return point.compile_function(self, outs, inputs, point_fn=point_fn, backend=backend, **options)
+
+    def compile_logp(self, vars: Any = None, jacobian: bool = True, sum: bool = True, **options: Any) -> Any:
+        """The compiled :meth:`logp`: a function of a point."""
+        return point.cached(self, "logp", vars, options, jacobian=jacobian, sum=sum)
+
+    def compile_dlogp(self, vars: Any = None, jacobian: bool = True, **options: Any) -> Any:
+        """The compiled :meth:`dlogp`: a function of a point."""
+        return point.cached(self, "dlogp", vars, options, jacobian=jacobian)
+
+    def compile_d2logp(self, vars: Any = None, jacobian: bool = True, negate_output: bool = True, **options: Any) -> Any:
+        """The compiled :meth:`d2logp`: a function of a point."""
+        return point.cached(self, "d2logp", vars, options, jacobian=jacobian, negate_output=negate_output)
+
+    def logp_dlogp_function(self, grad_vars: Any = None, tempered: bool = False, **options: Any) -> Any:
+        """A function of a point, or of a flat vector, that returns the log-probability and its gradient."""
+        return point.value_and_gradient(self, grad_vars, tempered=tempered, **options)
+
+    def density(self) -> density.Density:
+        """The log-probability and its gradient as functions of one flat vector, for samplers."""
+        return density.model_density(self)
+
+    # Starting points and checks.
+
+    def initial_point(self, random_seed: Any = None) -> Point:
+        """Where sampling starts before jitter: values of the value variables, by name."""
+        return initial.initial_point(self, random_seed)
+
+    def check_start_vals(self, start: Any) -> None:
+        """Raise :class:`SamplingError`, with a report, unless the log-probability is finite at a point (or several)."""
+        check.check_start_values(self, [start] if isinstance(start, Mapping) else start)
+
+    def point_logps(self, point: Point | None = None, round_vals: int | None = 2) -> dict[str, np.ndarray]:
+        """The log-probability of each variable and potential at a point."""
+        return check.point_logps(self, point, round_vals)
+
+    def debug(self, point: Point | None = None, fn: str = "logp", verbose: bool = False) -> None:
+        """Print which elements of which variables have a log-probability that is not finite, and why."""
+        check.debug(self, point, fn, verbose=verbose)
+
+    def eval_rv_shapes(self) -> dict[str, Shape]:
+        """The shapes of the free random variables and of their value variables, by name."""
+        return initial.shapes_by_name(self)
+
+    # Printing.
+
+    def str_repr(self, formatting: str = "plain", include_params: bool = True) -> str:
+        """The model as text: each variable with its distribution."""
+        return show.model_text(self, formatting, include_params=include_params)
+
+    def _repr_latex_(self) -> str:
+        return self.str_repr(formatting="latex")
+
+    def __str__(self) -> str:
+        return self.str_repr()
+
+
+def check_name(name: Any) -> str:
+    """A name that variables and models can have."""
+    if not isinstance(name, str):
+        raise TypeError(
+            f"A variable's name is a string, not {name!r}; a variable without name is made with `.dist(...)`. At {describe(user_line())}"
+        )
+    if not name or name.endswith(":"):
+        raise KeyError(f"A name must not be empty or end with ':', as {name!r} does. At {describe(user_line())}")
+    return name

@@ -1,0 +1,63 @@
+"""What ``pm.Normal("x", ...)`` means inside a model: a draw of the right shape, registered under its name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pellucid.model.context import modelcontext
+from pellucid.model.dims import Dimensions, as_dims
+from pellucid.model.observed import data_array
+from pellucid.tensor.broadcast import ShapeError
+from pellucid.tensor.types import TensorVariable
+
+
+def make_variable(
+    family: Any,
+    name: str,
+    args: tuple[Any, ...],
+    *,
+    dims: Any = None,
+    observed: Any = None,
+    shape: Any = None,
+    size: Any = None,
+    transform: Any = ...,
+    default_transform: Any = ...,
+    initval: Any = None,
+    total_size: Any = None,
+    rng: Any = None,
+    model: Any = None,
+    **parameters: Any,
+) -> TensorVariable:
+    """A random variable of a family in the current model; its shape is that of `shape` or `size`, else of dims, else of the data."""
+    owner = modelcontext(model)
+    full = owner.name_for(name)
+    owner.check_new(full)
+    names = as_dims(dims, f"'{full}'")
+    data = observed if observed is None or isinstance(observed, TensorVariable) else data_array(full, observed)
+    wanted = shape if shape is not None or size is not None else implied_shape(full, names, data, owner.dimensions)
+    try:
+        rv = family.dist(*args, shape=wanted, size=size, rng=rng, **parameters)
+    except ShapeError as error:
+        raise ShapeError(f"'{full}' cannot be made{asked_by(names, data, wanted)}. {error}") from error
+    return owner.register_rv(
+        rv, name, observed=data, total_size=total_size, dims=names, default_transform=default_transform, transform=transform, initval=initval
+    )
+
+
+def implied_shape(name: str, names: Any, data: Any, dimensions: Dimensions) -> Any:
+    """The shape that dims, or else data, give to a variable; None where they give none."""
+    if names is not None and None not in names:
+        return dimensions.shape(names, f"'{name}'")
+    return None if data is None else data.shape
+
+
+def asked_by(names: Any, data: Any, wanted: Any) -> str:
+    """Where the shape that does not fit came from."""
+    if names is not None:
+        return f" with dims {names} of shape {tuple(map(str, wanted or ()))}".replace("'", "") if wanted else f" with dims {names}"
+    return "" if data is None else f" with the shape of its observed data, {data.type.shape if isinstance(data, TensorVariable) else data.shape}"
+
+
+# By its name in full: `pellucid.stats.distribution` is the decorator of that module, not the module.
+import_module("pellucid.stats.distribution").register_in_model = make_variable
