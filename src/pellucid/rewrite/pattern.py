@@ -135,6 +135,11 @@ class Hole(Pattern):
             and (self.accepts is None or self.accepts(v))
         )
 
+    @property
+    def example_dtype(self) -> str:
+        """A dtype that the hole takes: the widest."""
+        return next(dtype for kind, dtype in (("f", "float64"), ("i", "int64"), ("b", "bool")) if kind in self.dtypes)
+
     def may_match(self, head: Any) -> bool:
         return not self.constant or is_constant_head(head)
 

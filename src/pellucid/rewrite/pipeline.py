@@ -12,15 +12,33 @@ from pellucid.rewrite.algebra import ALGEBRA
 from pellucid.rewrite.engine import Index, Session
 from pellucid.rewrite.expand import EXPAND
 from pellucid.rewrite.fold import FOLD
+from pellucid.rewrite.linear import LINEAR
 from pellucid.rewrite.pattern import Table
+from pellucid.rewrite.respell import with_respellings
+from pellucid.rewrite.shapes import SHAPES
+from pellucid.rewrite.stabilize import STABILIZE
 
 PIPELINE: dict[str, Table] = {
     "merge": (),
     "fold": FOLD,
     "algebra": ALGEBRA,
+    "shapes": SHAPES,
+    "stabilize": STABILIZE,
+    "linear": LINEAR,
     "expand": EXPAND,
 }
 """The passes in order. Each adds its rules to those of the passes before it; "merge" only shares equal expressions."""
+
+
+@lru_cache(maxsize=1)
+def spelled_out() -> dict[str, Table]:
+    """The passes, with left sides also written as earlier passes leave them (made on first use, not on import)."""
+    earlier: Table = ()
+    found = {}
+    for name, table in PIPELINE.items():
+        found[name] = with_respellings(table, earlier)
+        earlier = earlier + found[name]
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -29,8 +47,9 @@ def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
     table: Table = ()
     found = []
     for name in names:
-        table = table + PIPELINE[name]
-        found.append((Index(PIPELINE[name]), Index(table)))
+        own = spelled_out()[name]
+        table = table + own
+        found.append((Index(own), Index(table)))
     return tuple(found)
 
 

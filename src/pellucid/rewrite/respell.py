@@ -1,0 +1,81 @@
+"""Left sides as earlier rules would leave them, so that no rule waits for a spelling that no longer occurs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.nodes import Variable
+from pellucid.graph.traverse import ancestors
+from pellucid.rewrite.engine import Index, Session
+from pellucid.rewrite.pattern import Family, Hole, Literal, Pattern, Rule, Table
+from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.types import Constant, TensorType
+
+
+def respelled(rule: Rule, earlier: Table, own: Table) -> Rule | None:
+    """`rule` as it must also be written to fire on what other rules leave behind; None where that changes nothing.
+
+    The parts of the left side will have met the rules of its `own` table too when their turn comes, the whole only
+    `earlier` ones.
+    """
+    holes = [p for p in rule.before.parts() if isinstance(p, Hole)]
+    if any(p.constant or p.example for p in holes):
+        return None  # such holes are filled by what has its final form already
+    leaves = {p: TensorType(p.example_dtype, leaf_shape(rule)).variable(name=p.name) for p in holes}
+    session, table = Session(), earlier + own
+    written = as_graph(rule.before, leaves)
+    args = session.run(written.owner.inputs, Index(table), Index(table))
+    whole = Session().run([op_of(rule.before)(*args)], Index(earlier), Index(earlier))[0]
+    back = {leaf: hole for hole, leaf in leaves.items()}
+    if whole.owner is None or not set(leaves.values()) <= set(ancestors(whole)):
+        return None  # earlier rules do the whole work
+    families = {p.op.example: p.op for p in rule.before.parts() if isinstance(p.op, Family)}
+    before = as_pattern_of(whole, back, families)
+    same = str(before) == str(rule.before)
+    return None if same else Rule(before, rule.after, rule.guard, rule)
+
+
+def leaf_shape(rule: Rule) -> tuple[None, ...]:
+    """The static shape of the holes: matrices where ops look at axes."""
+    return (None, None) if any(p.args and not isinstance(p.op, Elementwise) for p in rule.before.parts()) else ()
+
+
+def op_of(p: Pattern) -> Any:
+    """The op of a pattern, for a family its example."""
+    return p.op.example if isinstance(p.op, Family) else p.op
+
+
+def as_graph(p: Pattern, leaves: dict[Any, Variable]) -> Any:
+    """The pattern as a graph over `leaves`."""
+    if isinstance(p, Hole):
+        return leaves[p]
+    if isinstance(p, Literal):
+        return p.value
+    return op_of(p)(*[as_graph(a, leaves) for a in p.args])
+
+
+def as_pattern_of(v: Variable, holes: dict[Variable, Any], families: dict[Any, Family]) -> Pattern:
+    """A graph as a pattern."""
+    if v in holes:
+        return holes[v]
+    if isinstance(v, Constant):
+        value = v.data.item()
+        return Literal(int(value) if float(value).is_integer() else value)
+    if v.owner is None:
+        raise TypeError(f"{v} in a respelled left side is neither a hole nor a number.")
+    op = v.owner.op
+    return Pattern(
+        op if isinstance(op, Elementwise) else families.get(op, op),
+        [as_pattern_of(u, holes, families) for u in v.owner.inputs],
+    )
+
+
+def with_respellings(table: Table, earlier: Table) -> Table:
+    """A table with each rule followed by its other spelling."""
+    found: list[Any] = []
+    for rule in table:
+        found.append(rule)
+        other = respelled(rule, earlier, table) if isinstance(rule, Rule) else None
+        if other is not None:
+            found.append(other)
+    return tuple(found)
