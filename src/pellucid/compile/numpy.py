@@ -14,6 +14,7 @@ from pellucid.graph.traverse import toposort
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.random import Draw, RngVariable
+from pellucid.tensor.types import TensorType
 
 
 class EvaluationError(ValueError):
@@ -75,6 +76,7 @@ def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable
     roots = [v for v in needed if v not in set(inputs)]
     last_use = {v: i for i, node in enumerate(nodes) for v in node.inputs}
     keep = set(outputs)
+    passed = {v for v in outputs if (v.owner is None or v in set(inputs)) and isinstance(v.type, TensorType)}
 
     def run(*arrays: Any) -> list[Any]:
         values: dict[Variable, Any] = dict(zip(inputs, arrays, strict=True))
@@ -89,6 +91,11 @@ def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable
                 for v in node.inputs:  # let go of what nothing reads any more
                     if last_use[v] == i and v not in keep and v.owner is not None:
                         values.pop(v, None)
-        return [values[v] for v in outputs]
+        return [values[v].copy() if v in passed else own(values[v]) for v in outputs]
 
     return run
+
+
+def own(value: Any) -> Any:
+    """A result that the caller may write into: a copy where it is an input, a constant or a view of one."""
+    return value if not isinstance(value, np.ndarray) or value.base is None and value.flags.owndata else value.copy()

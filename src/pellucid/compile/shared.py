@@ -53,19 +53,18 @@ def cast_losslessly(v: TensorVariable, array: np.ndarray, want: np.dtype) -> np.
     """An array in another dtype; refused where values would change."""
     if np.can_cast(array.dtype, want, "safe") or array.size == 0:
         return array.astype(want)
-    with np.errstate(all="ignore"):
-        converted = array.astype(want)
-        lossless = array.dtype.kind != "c" and (
-            (want.kind == "f" and array.dtype.kind in "biu")
-            or (want.kind in "biu" and array.dtype.kind in "biu" and np.array_equal(converted, array))
-            or (want.kind == "f" and array.ndim == 0 and array.dtype.kind == "f")
-        )
+    if array.dtype.kind == "c":
+        lossless = False
+    elif want.kind == "f":
+        lossless = array.dtype.kind in "biu" or array.ndim == 0
+    else:
+        lossless = array.dtype.kind in "biu" and np.array_equal(array.astype(want), array)
     if not lossless:
         raise TypeError(
             f"'{v}' holds {want}, but the value is {array.dtype}{f' of shape {array.shape}' if array.ndim else ''}, which would lose "
             f"information. Convert it yourself with .astype('{want}'), or make '{v}' of dtype {array.dtype}."
         )
-    return converted
+    return array.astype(want)
 
 
 def shared(value: Any, name: str | None = None, *, shape: Sequence[int | None] | None = None, borrow: bool = False) -> Any:

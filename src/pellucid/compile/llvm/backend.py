@@ -131,7 +131,8 @@ class ExtentProgram:
         self.module = module
         plan = module.plan
         wanted = [*module.symbols, *(n for v in module.outputs for n in plan.shape(v)), *(n for s in module.slots for n in s.extents)]
-        wanted += [n for a, b, *_ in plan.extents.equalities for n in (a, b)]
+        self.equalities = plan.extents.equalities
+        wanted += [n for a, b, node, _ in self.equalities for n in (a, b, *(m for v in node.inputs for m in plan.extents.of[v]))]
         self.symbolic = list(dict.fromkeys(n for n in wanted if not isinstance(n, int)))
         self.roots = plan.roots
         self.by_shape = all(depends_on_shapes(n) for n in self.symbolic)
@@ -148,14 +149,21 @@ class ExtentProgram:
     def check(self, lengths: dict[Extent, int]) -> None:
         """Raise when lengths that must be equal are not."""
         value = lambda n: n if isinstance(n, int) else lengths[n]  # noqa: E731
-        for a, b, node, axis in self.module.plan.extents.equalities:
+        for a, b, node, axis in self.equalities:
             if value(a) != value(b):
-                raise ShapeError(
-                    f"The inputs of {node.op} do not fit: axis {axis} has lengths {value(a)} and {value(b)}.\n"
-                    + "\n".join(f"  - '{v}' of type {v.type}" for v in node.inputs)
-                    + f"\n  at {describe(node.line)}\n  Only an axis that is known to have length 1 when the graph is written may stretch "
-                    "(use x[:, None], pt.col, pt.row, or shape=(1, ...))."
-                )
+                shapes = [tuple(value(n) for n in self.module.plan.extents.of[v]) for v in node.inputs]
+                raise misfit(node, axis, value(a), value(b), shapes)
+
+
+def misfit(node: Apply, axis: int, first: int, second: int, shapes: Sequence[tuple[int, ...]]) -> ShapeError:
+    """The error of inputs whose lengths at run time do not agree."""
+    low, high = sorted((first, second))
+    inputs = "\n".join(f"  - '{v}' of shape {shape}" for v, shape in zip(node.inputs, shapes, strict=True))
+    return ShapeError(
+        f"The inputs of {node.op} do not fit: axis {axis} has lengths {low} and {high}.\n{inputs}\n  at {describe(node.line)}\n"
+        "  Only an axis that is known to have length 1 when the graph is written may stretch (use x[:, None], pt.col, pt.row, "
+        "or shape=(1, ...))."
+    )
 
 
 def depends_on_shapes(extent: Extent) -> bool:
