@@ -1,6 +1,9 @@
 """Chains in threads: the same draws whatever the cores, and nothing lost when a run is stopped or fails."""
 
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -169,8 +172,8 @@ def test_a_negative_status_stops_the_chain_and_the_others():
 ENDLESS = 10**6  # draws, more than fit between two reports of progress
 
 
-def endless(**options):
-    return run(draws=ENDLESS, tune=50, d=4, chains=2, cores=2, **options)
+def endless(draws=ENDLESS, **options):
+    return run(draws=draws, tune=50, d=4, chains=2, cores=2, **options)
 
 
 def test_interruption_keeps_what_was_drawn():
@@ -190,6 +193,22 @@ def test_interruption_keeps_what_was_drawn():
         assert (result.statistics["n_steps"][chain, n:] == 0).all()
     reference = run(draws=int(result.completed[0]), tune=50, d=4, chains=2, cores=2)
     np.testing.assert_array_equal(reference.draws[0], result.draws[0, : result.completed[0]])
+
+
+def test_control_c_keeps_what_was_drawn():
+    """In a process of its own, because a stray signal would end the tests."""
+    script = (
+        "import os, signal, threading\n"
+        "from inference.test_chains import compiled_sampler, endless\n"
+        "compiled_sampler()\n"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "result = endless(draws=2 * 10**6)\n"
+        "print(result.interrupted, (result.completed > 0).all(), threading.active_count())\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "1"]
 
 
 def test_errors_of_the_progress_callback_stop_the_run():

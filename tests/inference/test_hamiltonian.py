@@ -9,7 +9,6 @@ from scipy import integrate, stats
 
 from inference.densities import SCHOOLS, compiled, correlated_gaussian, eight_schools, funnel, gaussian
 from pellucid.compile.llvm.kernel_language import (
-    Array,
     IntArray,
     compile_kernels,
     i64,
@@ -30,15 +29,9 @@ def fill_words(stream: IntArray, out: IntArray, n: i64) -> None:
         out[i] = rng.next_word(stream)
 
 
-@kernel
-def fill_uniform(stream: IntArray, out: Array, n: i64) -> None:
-    for i in range(n):
-        out[i] = rng.uniform(stream)
-
-
 ENTRIES = [
-    fill_words, fill_uniform, rng.fill_normal, leapfrog, set_inverse_mass, draw_momentum, grow, join_leaves, join_trees,
-    nuts.transition, nuts.start_chain,
+    fill_words, rng.fill_uniform, rng.fill_normal, leapfrog, set_inverse_mass, draw_momentum, grow, join_leaves,
+    join_trees, nuts.transition, nuts.start_chain,
 ]  # fmt: skip
 
 
@@ -91,11 +84,21 @@ def test_extreme_words_stay_inside_the_unit_interval():
         assert 0.0 < value < 1.0
 
 
-def test_normal_numbers_agree_plain_and_compiled(library):
-    plain, machine = np.empty(501), np.empty(501)
-    rng.fill_normal(rng.new_stream([3, 4]), plain, 501)
-    library["fill_normal"](rng.new_stream([3, 4]), machine, 501)
-    np.testing.assert_allclose(machine, plain, rtol=1e-14)
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 500])
+def test_normal_numbers_are_those_of_box_and_muller(run, n):
+    stream, out = rng.new_stream([3, 4]), np.full(n + 1, np.nan)
+    run["fill_normal"](stream, out, n)
+    u = np.empty(n + n % 2)
+    rng.fill_uniform(rng.new_stream([3, 4]), u, len(u))
+    half = n // 2
+    radius, angle = np.sqrt(-2 * np.log(u[:half])), 2 * np.pi * (u[half : 2 * half] - 0.5)
+    expected = [*(radius * np.cos(angle)), *(radius * np.sin(angle))]
+    if n % 2:
+        expected.append(math.sqrt(-2 * math.log(u[-2])) * math.cos(2 * math.pi * (u[-1] - 0.5)))
+    np.testing.assert_allclose(out[:n], expected, rtol=1e-14, atol=4e-15)
+    assert np.isnan(out[n])
+    assert run["fill_normal"](stream, out, n) is None
+    assert n == 0 or (out[:n] != expected).all()
 
 
 def test_normal_numbers_are_normal(library):
@@ -104,6 +107,9 @@ def test_normal_numbers_are_normal(library):
     library["fill_normal"](rng.new_stream([3, 5]), z, n)
     assert stats.kstest(z, "norm").pvalue > 1e-4
     assert abs(np.corrcoef(z[:-1], z[1:])[0, 1]) < 5 / math.sqrt(n)
+    half = n // 2
+    assert abs(np.corrcoef(z[:half], z[half : 2 * half])[0, 1]) < 5 / math.sqrt(half)
+    assert abs(np.corrcoef(z[:half] ** 2, z[half : 2 * half] ** 2)[0, 1]) < 5 / math.sqrt(half)
     assert abs((z**4).mean() - 3) < 5 * math.sqrt(96 / n)
 
 

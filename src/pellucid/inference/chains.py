@@ -359,6 +359,6 @@ class Plan:
     def split(self, part: slice) -> dict[str, NDArray]:
         """The statistics of a part of the iterations, by name and in their types."""
         return {
-            name: row[:, part].astype(sampler.STATISTIC_DTYPES.get(name, "float64"))
+            name: row[:, part].astype(sampler.STATISTIC_DTYPES.get(name, "float64"), copy=False)
             for name, row in zip(sampler.STATISTICS, self.statistics, strict=True)
         }
