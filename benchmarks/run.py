@@ -104,16 +104,16 @@ def measure_script(python: str, library: str, model: str, cache: Path) -> dict:
     return judged | measured | derived    # in this order: the judge's own time is nobody's
 
 
-def measure_library(library: str, python: str, model: str, repeat: int) -> dict:
+def measure_library(library: str, python: str, model: str, chosen: argparse.Namespace) -> dict:
     """Return {task: {cold or warm: [measurements]}} for one model; each cold one begins with a cache of its own."""
-    found = {task: {state: [] for state in states} for task, states in TASKS.items()}
-    for task, states in TASKS.items():
-        for _ in range(repeat):
+    found = {task: {state: [] for state in TASKS[task]} for task in chosen.tasks}
+    for task, states in found.items():
+        for _ in range(chosen.repeat):
             with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
                 for state in states:
                     say(f"{model}: {library}: {task}, {state}")
                     take = measure_script if task == "sample" else partial(measure, task=task)
-                    found[task][state].append(take(python, library, model, cache=Path(folder)))
+                    states[state].append(take(python, library, model, cache=Path(folder)))
     return found
 
 
@@ -126,7 +126,7 @@ def say(message: str) -> None:
 def median(results: dict, where: tuple[str, str, str]) -> float | None:
     """Return the median of a row's measurements, or None if one failed or has no such number."""
     task, state, field = where
-    values = [measured.get(field) for measured in results[task][state]]
+    values = [measured.get(field) for measured in results.get(task, {}).get(state, [])]
     return None if not values or None in values else statistics.median(values)
 
 
@@ -148,7 +148,8 @@ def table(model: str, results: dict[str, dict]) -> str:
     others = [name for name in results if name != "pellucid"]
     heads = [*results, *(f"pellucid/{name}" for name in others)]
     lines = [f"{model:34}" + "".join(f"{head:>17}" for head in heads)]
-    for label, where, unit in ROWS:
+    measured = {task for found in results.values() for task in found}
+    for label, where, unit in (row for row in ROWS if row[1][0] in measured):
         numbers = {name: median(found, where) for name, found in results.items()}
         ours = numbers.get("pellucid")
         cells = [shown(number, unit) for number in numbers.values()]
@@ -173,7 +174,7 @@ def errors(results: dict[str, dict]) -> list[str]:
 
 def check_agreement(results: dict[str, dict]) -> list[str]:
     """Return a line for each peer whose logp or gradient norm at the start differs: then nothing else is comparable."""
-    checks = {name: found["compile"][WARM][0].get("check") for name, found in results.items()}
+    checks = {name: found["compile"][WARM][0].get("check") for name, found in results.items() if "compile" in found}
     (first, expected), *rest = [(name, check) for name, check in checks.items() if check] or [(None, None)]
     return [
         f"  NOT THE SAME MODEL: {first} has (logp, |gradient|) = {expected}, {name} has {check}"
@@ -207,12 +208,21 @@ def find_libraries(chosen: argparse.Namespace) -> dict[str, str]:
     return libraries
 
 
+def task_names(text: str) -> list[str]:
+    """Split and check what `--tasks` names."""
+    if unknown := set(text.split(",")) - set(TASKS):
+        message = f"no task {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}"
+        raise argparse.ArgumentTypeError(message)
+    return text.split(",")
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Time pellucid and its peers side by side.")
     parser.add_argument("models", nargs="*", help=f"any of {', '.join(model_names())}; all by default")
     parser.add_argument("--peers", default="pymc", help="comma-separated: pymc, nutpie; empty for none")
     parser.add_argument("--repeat", type=int, default=1, help="take the median of so many of each measurement")
+    parser.add_argument("--tasks", type=task_names, default=list(TASKS), help="import,graph,compile,sample or fewer")
     parser.add_argument("--json", type=Path, help="also write every single measurement to this file")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs pellucid")
     parser.add_argument("--no-pellucid", action="store_true", help="measure the peers alone")
@@ -238,7 +248,7 @@ def main() -> None:
     print(", ".join(str(value) for value in record["machine"].values()), "\n")
     for model in chosen.models or model_names():
         results = {
-            name: measure_library(name, python, model, chosen.repeat)
+            name: measure_library(name, python, model, chosen)
             for name, python in libraries.items()
         }
         record["models"][model] = results
