@@ -169,7 +169,7 @@ FITS: list[Fit] = [
     ("STIRLING", "x (log(Gamma(x)) - (x - 1/2)(log(x) - 1) - (log(2 pi) - 1)/2) in 1/x**2, for x >= 6.3",
      tail(stirling), 0, mp.mpf("6.29") ** -2, 1e-17),
     ("DIGAMMA", "digamma(1.5 + t) / (1.5 + t - root) for |t| <= 1/2",
-     lambda t: mp.digamma(mp.mpf("1.5") + t) / (mp.mpf("1.5") + t - DIGAMMA_ROOT), mp.mpf("-0.501"), mp.mpf("0.501"), 2e-17),
+     lambda t: mp.digamma(t + 1.5) / (t + 1.5 - DIGAMMA_ROOT), mp.mpf("-0.501"), mp.mpf("0.501"), 2e-17),
     ("DIGAMMA_TAIL", "x**2 (log(x) - 1/(2x) - digamma(x)) in 1/x**2, for x >= 6",
      tail(lambda x: x**2 * (mp.log(x) - 1 / (2 * x) - mp.digamma(x))), 0, mp.mpf("5.99") ** -2, 2e-16),
     ("TRIGAMMA_TAIL", "x**3 (trigamma(x) - 1/x - 1/(2 x**2)) in 1/x**2, for x >= 6",
@@ -219,7 +219,7 @@ def constants() -> dict[str, tuple[str, Any]]:
 
 def write() -> None:
     """Write the module of coefficients."""
-    lines = ['"""Polynomial coefficients and split constants, written by tools/fit_coefficients.py; lowest power first."""']
+    lines = ['"""Polynomials, lowest power first, and split constants; written by tools/fit_coefficients.py."""']
     for name, (meaning, value) in constants().items():
         lines += ["", f"# {meaning}", f"{name} = {_literal(value)}"]
     for name, meaning, function, low, high, bound in FITS:

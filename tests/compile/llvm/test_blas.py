@@ -53,16 +53,21 @@ def test_dpotrf_factorises_and_reports():
             np.testing.assert_allclose(np.tril(a), np.linalg.cholesky(np.array(matrix)))
 
 
+SCIPY_AFTERWARDS = """
+import sys
+from pellucid.compile.llvm import blas
+first = blas.address("dgemm")
+blas.address("dpotrf")
+print("scipy.linalg" in sys.modules)
+import numpy as np, scipy.linalg, scipy.special, scipy.linalg.cython_lapack
+print(scipy.linalg.cholesky(4 * np.eye(2))[0, 0], scipy.linalg.cython_blas.__name__, scipy.special.gammaln(3.0))
+print(blas._capsule_pointer(scipy.linalg.cython_blas.__pyx_capi__["dgemm"]) == first)
+"""
+
+
 def test_scipy_works_afterwards_and_agrees():
-    code = (
-        "import sys; from pellucid.compile.llvm import blas; a = blas.address('dgemm'); l = blas.address('dpotrf')\n"
-        "print('scipy.linalg' in sys.modules)\n"
-        "import numpy as np, scipy.linalg, scipy.special, scipy.linalg.cython_lapack\n"
-        "print(scipy.linalg.cholesky(4 * np.eye(2))[0, 0], scipy.linalg.cython_blas.__name__, scipy.special.gammaln(3.0))\n"
-        "again = scipy.linalg.cython_blas.__pyx_capi__['dgemm']\n"
-        "print(blas._capsule_pointer(again) == a)\n"
-    )
-    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [sys.executable, "-c", SCIPY_AFTERWARDS]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     assert out[0] == "False"
     assert out[1].startswith("2.0 scipy.linalg.cython_blas 0.693147")
     assert out[2] == "True"

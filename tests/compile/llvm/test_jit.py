@@ -22,7 +22,48 @@ def fresh(body: str) -> str:
 
 
 NEXT = "define i64 @next(i64 %n) {\n  %m = add i64 %n, 1\n  ret i64 %m\n}\n"
-CALLER = "declare double @{0}(double)\ndefine double @call(double %x) {{\n  %y = call double @{0}(double %x)\n  ret double %y\n}}\n"
+CALLER = """
+declare double @{0}(double)
+define double @call(double %x) {{
+  %y = call double @{0}(double %x)
+  ret double %y
+}}
+"""
+CLEAR = """
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+define void @clear(ptr noalias %p, i64 %n) {
+  call void @llvm.memset.p0.i64(ptr %p, i8 0, i64 %n, i1 false)
+  ret void
+}
+"""
+TOTAL = """
+define double @total(ptr noalias %p, i64 %n) {
+entry:
+  br label %next
+next:
+  %i = phi i64 [0, %entry], [%j, %next]
+  %s = phi double [0.0, %entry], [%t, %next]
+  %q = getelementptr double, ptr %p, i64 %i
+  %x = load double, ptr %q
+  %t = fadd reassoc double %s, %x
+  %j = add i64 %i, 1
+  %c = icmp slt i64 %j, %n
+  br i1 %c, label %next, label %done
+done:
+  ret double %t
+}
+"""
+USED_BEFORE_DEFINED = """
+define i64 @f(i1 %c) {
+entry:
+  br i1 %c, label %a, label %b
+a:
+  %x = add i64 1, 2
+  br label %b
+b:
+  ret i64 %x
+}
+"""
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
@@ -127,18 +168,13 @@ def test_malformed_text_is_shown():
 
 
 def test_invalid_module_is_refused():
-    ir = "define i64 @f(i1 %c) {\nentry:\n  br i1 %c, label %a, label %b\na:\n  %x = add i64 1, 2\n  br label %b\nb:\n  ret i64 %x\n}\n"
     with pytest.raises(jit.CompilationError, match="dominate"):
-        jit.compile_ir(ir, ["f"])
+        jit.compile_ir(USED_BEFORE_DEFINED, ["f"])
 
 
 def test_memory_routines_come_from_the_process():
-    ir = fresh(
-        "define void @clear(ptr noalias %p, i64 %n) {\n  call void @llvm.memset.p0.i64(ptr %p, i8 0, i64 %n, i1 false)\n"
-        "  ret void\n}\ndeclare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
-    )
     data = np.ones(1000)
-    jit.compile_ir(ir, ["clear"]).function("clear", None, ctypes.c_void_p, INTEGER)(data.ctypes.data, 8 * 999)
+    jit.compile_ir(fresh(CLEAR), ["clear"]).function("clear", None, ctypes.c_void_p, INTEGER)(data.ctypes.data, 8 * 999)
     assert data.sum() == 1.0
 
 
@@ -174,17 +210,10 @@ def test_threads_compile_side_by_side():
 
 
 def test_loops_are_vectorised():
-    ir = fresh(
-        "define double @total(ptr noalias %p, i64 %n) {\nentry:\n  br label %next\nnext:\n"
-        "  %i = phi i64 [0, %entry], [%j, %next]\n  %s = phi double [0.0, %entry], [%t, %next]\n"
-        "  %q = getelementptr double, ptr %p, i64 %i\n  %x = load double, ptr %q\n"
-        "  %t = fadd reassoc double %s, %x\n  %j = add i64 %i, 1\n  %c = icmp slt i64 %j, %n\n"
-        "  br i1 %c, label %next, label %done\ndone:\n  ret double %t\n}\n"
-    )
-    module = engine.llvm().parse_assembly(ir)
+    module = engine.llvm().parse_assembly(TOTAL)
     engine._optimise(module, engine.engine().machine(2), 2)
     assert "x double>" in str(module)
-    total = jit.compile_ir(ir, ["total"]).function("total", DOUBLE, ctypes.c_void_p, INTEGER)
+    total = jit.compile_ir(TOTAL, ["total"]).function("total", DOUBLE, ctypes.c_void_p, INTEGER)
     assert total(np.arange(1000.0).ctypes.data, 1000) == 499500.0
 
 
@@ -193,7 +222,10 @@ def run(code: str) -> str:
 
 
 def test_import_is_lazy():
-    code = "import sys, pellucid.compile.llvm.jit, pellucid.compile.llvm.blas; print('llvmlite' in sys.modules, 'scipy' in sys.modules)"
+    code = (
+        "import sys, pellucid.compile.llvm.jit, pellucid.compile.llvm.blas\n"
+        "print('llvmlite' in sys.modules, 'scipy' in sys.modules)"
+    )
     assert run(code).split() == ["False", "False"]
 
 

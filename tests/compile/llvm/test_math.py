@@ -7,25 +7,25 @@ import subprocess
 import sys
 
 import mpmath as mp
-import numpy
 import numpy as np
 import pytest
 import scipy.special
 
-from pellucid.compile.llvm import engine, jit, math
+from pellucid.compile.llvm import engine, math
 from pellucid.compile.llvm.math import FUNCTIONS, GROUPS, coefficients
 from pellucid.compile.llvm.math.evaluate import evaluate
 
 LARGEST, SMALLEST = sys.float_info.max, 5e-324
 BREAKS = (  # where formulae change, or a function is zero
-    0.0, 0.25, 0.3, 0.34657359, 0.41421356, 0.5, 0.69314718, 0.70710678, 0.75, np.pi / 4, 1.0, 1.03972077, 1.3, 1.41421356,
-    1.4616321449683623, np.pi / 2, 2.0, 2.3, 2.41421356, 3.0, np.pi, 4.0, 5.3, 6.0, 6.3, 6.5, 8.0, 26.5, 100 * np.pi, 1e6, 2.0**52,
+    0.0, 0.25, 0.3, 0.34657359, 0.41421356, 0.5, 0.69314718, 0.70710678, 0.75, np.pi / 4, 1.0, 1.03972077, 1.3,
+    1.41421356, 1.4616321449683623, np.pi / 2, 2.0, 2.3, 2.41421356, 3.0, np.pi, 4.0, 5.3, 6.0, 6.3, 6.5, 8.0, 26.5,
+    100 * np.pi, 1e6, 2.0**52,
 )  # fmt: skip
 SPECIAL = [
-    0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 10.0, 20.0, 100.0, np.inf, 2.0**-1074, 1e-310, 2.0**-1022, 1e-300, 7e-155, 1e-20, 1e-9,
-    1 + 2.0**-52, 1 - 2.0**-53, 6.0, 26.5, 26.6, 27.3, 171.6, 171.7, 170.5, 184.5, 190.5, 709.78, 709.79, 708.5, 710.47, 710.48,
-    745.13, 745.14, 746.0, 1023.9999999999999, 1024.0, 1074.0, 1075.0, 1076.0, 1e5, 1e6, 2.0**52 + 1, 1e16, 1e22, 1e155, 1e300,
-    2.5e305, 2.6e305, 1e308, LARGEST,
+    0.0, SMALLEST, 1e-310, 2.0**-1022, 1e-300, 7e-155, 1e-20, 1e-9, 0.5, 1 - 2.0**-53, 1.0, 1 + 2.0**-52, 1.5, 2.0, 3.0,
+    4.0, 6.0, 10.0, 20.0, 26.5, 26.6, 27.3, 100.0, 170.5, 171.6, 171.7, 184.5, 190.5, 708.5, 709.78, 709.79, 710.47,
+    710.48, 745.13, 745.14, 746.0, 1023.9999999999999, 1024.0, 1074.0, 1075.0, 1076.0, 1e5, 1e6, 2.0**52 + 1, 1e16,
+    1e22, 1e155, 1e300, 2.5e305, 2.6e305, 1e308, LARGEST, np.inf,
 ]  # fmt: skip
 SPECIAL = [np.nan, *SPECIAL, *(-x for x in SPECIAL)]
 
@@ -42,8 +42,10 @@ def draw(low, high, count, rng):
 def arguments(function, count, seed):
     rng = np.random.default_rng(seed)
     drawn = [draw(low, high, count, rng) for low, high in function.domain]
-    size = max(map(len, drawn))
-    return [x if len(drawn) == 1 else rng.choice(x, size) for x in drawn]
+    if function.arity > 1:
+        return [rng.choice(x, 4 * count) for x in drawn]
+    x = drawn[0]
+    return [x[(x > 0) | (x != np.rint(x))] if function.group == "gamma" else x]  # poles are special values
 
 
 def scaled_erfc(x):
@@ -80,7 +82,7 @@ def errors(name, values, xs):
     result = np.full(len(values), np.nan)
     with mp.workprec(200):
         for i, (value, *point) in enumerate(zip(values, *xs, strict=True)):
-            exact = eval(code, NAMES | dict(zip("xy", map(mp.mpf, point), strict=False)))
+            exact = eval(code, NAMES | dict(zip("xy", map(mp.mpf, point), strict=False)))  # noqa: S307 - the table's
             if 2.0**-1022 <= abs(exact) <= LARGEST:
                 floor = function.floor if point[0] < 0 else 0.0
                 distance = max(abs(mp.mpf(float(value)) - exact) - floor, 0)
@@ -144,7 +146,8 @@ def test_special_values_are_those_of_numpy_and_scipy(name):
     function = FUNCTIONS[name]
     xs = all_special(function)
     with np.errstate(all="ignore"):
-        expected = eval(function.reference, {"numpy": numpy, "scipy": scipy, "x": xs[0], "y": xs[-1]})
+        names = {"numpy": np, "scipy": scipy, "x": xs[0], "y": xs[-1]}
+        expected = eval(function.reference, names)  # noqa: S307 - the table's
     if function.arity == 1:
         exact = [BETTER_THAN_REFERENCE.get((name, x), e) for x, e in zip(xs[0], expected, strict=True)]
         expected = np.array(exact)
@@ -190,7 +193,7 @@ def test_powers_of_small_integers_are_exact():
 @pytest.mark.parametrize("x", [6381956970095103 * 2.0**797, 5.319372648326541e255, 1e22, float(2**20) * np.pi, 355.0])
 @pytest.mark.parametrize("name", ["sin", "cos", "tan"])
 def test_angles_that_are_hard_to_reduce(name, x):
-    # The first is the double closest to a multiple of pi/2, relative to its neighbours (Muller et al., 2018, table 4.1).
+    # The first is the double closest to a multiple of pi/2, relative to its neighbours (Muller, table 11.1).
     points = np.array([x, -x, np.nextafter(x, 0), np.nextafter(x, np.inf)])
     assert np.nanmax(errors(name, evaluate(name, points), [points])) <= FUNCTIONS[name].ulp
 
@@ -201,22 +204,37 @@ def test_remainders_of_vectors(size):
     np.testing.assert_allclose(evaluate("gammaln", x), scipy.special.gammaln(x), rtol=1e-13, atol=1e-15)
 
 
+LOOP = """
+{declarations}
+define void @f(ptr noalias %p, ptr noalias %q) {{
+entry:
+  br label %next
+next:
+  %i = phi i64 [0, %entry], [%j, %next]
+  %a = getelementptr double, ptr %p, i64 %i
+  %x = load double, ptr %a
+  %y = call double @{symbol}({operands}) {attributes}
+  %b = getelementptr double, ptr %q, i64 %i
+  store double %y, ptr %b
+  %j = add i64 %i, 1
+  %c = icmp slt i64 %j, 64
+  br i1 %c, label %next, label %done
+done:
+  ret void
+}}
+"""
+
+
 @pytest.mark.parametrize("name", ["exp", "gammaln", "pow", "sin"])
-def test_loops_call_the_vector_variant(name, monkeypatch):
-    seen = []
-    assemble = engine.assemble
-    monkeypatch.setattr(engine, "assemble", lambda *arguments: seen.append(assemble(*arguments)) or seen[-1])
-    width = engine.host().vector_width
-    operands = ["%x", "1.5"][: FUNCTIONS[name].arity]
-    ir = (
-        f"{math.declarations([name])}define void @f(ptr noalias %p, ptr noalias %q) {{\nentry:\n  br label %next\nnext:\n"
-        "  %i = phi i64 [0, %entry], [%j, %next]\n  %a = getelementptr double, ptr %p, i64 %i\n  %x = load double, ptr %a\n"
-        f"  %y = call double @{math.symbol(name)}({', '.join('double ' + x for x in operands)}) {math.call_attributes(name)}\n"
-        "  %b = getelementptr double, ptr %q, i64 %i\n  store double %y, ptr %b\n  %j = add i64 %i, 1\n"
-        "  %c = icmp slt i64 %j, 64\n  br i1 %c, label %next, label %done\ndone:\n  ret void\n}\n"
+def test_loops_call_the_vector_variant(name):
+    ir = LOOP.format(
+        declarations=math.declarations([name]),
+        symbol=math.symbol(name),
+        operands=", ".join(["double %x", "double 1.5"][: FUNCTIONS[name].arity]),
+        attributes=math.call_attributes(name),
     )
-    jit.compile_ir(ir, ["f"], cache_key=f"test {name} {np.random.default_rng().integers(2**62)}")
-    assert seen[-1].undefined == (math.symbol(name, width),)
+    unit = engine.assemble(ir, 2, {})
+    assert unit.undefined == (math.symbol(name, engine.host().vector_width),)
 
 
 def test_declarations_name_what_is_missing():

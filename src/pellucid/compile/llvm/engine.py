@@ -94,7 +94,7 @@ class Library:
 
     def function(self, name: str, result: Any, *arguments: Any) -> Any:
         """Return a ctypes function for an exported symbol, which keeps this library alive."""
-        call = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        call: Any = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
         call.library = self
         return call
 

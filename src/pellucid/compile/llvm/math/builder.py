@@ -24,6 +24,11 @@ def bits_of(number: float) -> int:
     return struct.unpack("<q", struct.pack("<d", number))[0]
 
 
+def literal(number: float) -> str:
+    """Return a double as LLVM writes it, bit for bit."""
+    return f"0x{bits_of(float(number)) & (2**64 - 1):016X}"
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Value:
     """One SSA value: a double, a 64-bit integer or a truth value, or a vector of them."""
@@ -133,10 +138,10 @@ class Body:
         if isinstance(operand, Value):
             return operand
         if kind == "f64":
-            literal = f"0x{bits_of(float(operand)) & (2**64 - 1):016X}"
+            text = literal(operand)
         else:
-            literal = str(int(operand)) if kind == "i64" else ("true" if operand else "false")
-        return Value(self, literal if self.width == 1 else f"splat ({_ELEMENT[kind]} {literal})", kind)
+            text = str(int(operand)) if kind == "i64" else ("true" if operand else "false")
+        return Value(self, text if self.width == 1 else f"splat ({_ELEMENT[kind]} {text})", kind)
 
     def name(self) -> str:
         """Return a fresh SSA name."""

@@ -1,4 +1,4 @@
-"""Polynomial coefficients and split constants, written by tools/fit_coefficients.py; lowest power first."""
+"""Polynomials, lowest power first, and split constants; written by tools/fit_coefficients.py."""
 
 # log(2): 32 bits and the rest
 LN2 = (

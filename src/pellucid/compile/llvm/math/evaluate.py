@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def evaluate(name: str, *arrays: np.ndarray, vector: bool = True) -> np.ndarray:
 
 
 @functools.cache
-def loop(name: str, *, vector: bool = True) -> object:
+def loop(name: str, *, vector: bool = True) -> Callable[..., None]:
     """Return ``loop(out, x, ..., count)``, which takes addresses of doubles."""
     arity = math.FUNCTIONS[name].arity
     loads = [

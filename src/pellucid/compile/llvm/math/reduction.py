@@ -1,35 +1,27 @@
 """Reduction of huge angles modulo pi/2 in exact integer arithmetic (Payne and Hanek, 1983)."""
 
 from pellucid.compile.llvm.math import coefficients as c
-from pellucid.compile.llvm.math.builder import bits_of
+from pellucid.compile.llvm.math.builder import literal
 
 REDUCE = "pm_reduce_angle"
 
-_WORDS = 22  # one of zeros before the point, so that angles below 2**53 find a window too
 
+# x = m 2**e with a 53-bit integer m. n is wanted modulo 4 only: the bits of 2/pi that m 2**e turns into multiples of 4
+# drop out, and of the rest 192 bits are enough for a result good to 2**-70 at the worst double.
+_TEMPLATE = """
+@pm_two_over_pi = internal constant [{count} x i64] [{words}]
 
-def _reduce_angle() -> str:
-    """Return the IR of a function from an angle to {r, what r lacks, the bits of n}, for finite |x| >= 1/2.
-
-    With x = m 2**e for a 53-bit integer m, n is wanted modulo 4 only: the bits of 2/pi that m 2**e turns into
-    multiples of 4 drop out, and of the rest 192 bits are enough for a result good to 2**-70 at the worst double.
-    """
-    words = ", ".join(f"i64 {word}" for word in (0, *c.TWO_OVER_PI_WORDS))
-    pi_high, pi_low = (f"0x{bits_of(part) & (2**64 - 1):016X}" for part in c.HALF_PI)
-    return f"""
-@pm_two_over_pi = internal constant [{_WORDS} x i64] [{words}]
-
-define internal {{double, double, double}} @{REDUCE}(double %x) noinline nounwind willreturn memory(none) {{
+define internal {{double, double, double}} @{name}(double %x) noinline nounwind willreturn memory(none) {{
   %bits = bitcast double %x to i64
   %shifted = lshr i64 %bits, 52
   %biased = and i64 %shifted, 2047
-  %fraction = and i64 %bits, {2**52 - 1}
-  %mantissa = or i64 %fraction, {2**52}
+  %fraction = and i64 %bits, 4503599627370495
+  %mantissa = or i64 %fraction, 4503599627370496
   ; Bit 0 of the table weighs 2**63. The window starts at the bit that weighs 2 once multiplied by 2**(biased - 1075).
-  %start = sub i64 %biased, {1075 - 62}
+  %start = sub i64 %biased, 1013
   %word = lshr i64 %start, 6
   %offset = and i64 %start, 63
-  %p0 = getelementptr [{_WORDS} x i64], ptr @pm_two_over_pi, i64 0, i64 %word
+  %p0 = getelementptr [{count} x i64], ptr @pm_two_over_pi, i64 0, i64 %word
   %p1 = getelementptr i64, ptr %p0, i64 1
   %p2 = getelementptr i64, ptr %p0, i64 2
   %p3 = getelementptr i64, ptr %p0, i64 3
@@ -55,7 +47,7 @@ define internal {{double, double, double}} @{REDUCE}(double %x) noinline nounwin
   %t1 = trunc i128 %middle to i64
   %t2 = trunc i128 %low to i64
   ; Round to the nearest quadrant and take what is left, a signed fraction of it, as sign and magnitude.
-  %rounded = add i64 %t0, {2**61}
+  %rounded = add i64 %t0, 2305843009213693952
   %quadrant = lshr i64 %rounded, 62
   %f0 = call i64 @llvm.fshl.i64(i64 %t0, i64 %t1, i64 2)
   %f1 = call i64 @llvm.fshl.i64(i64 %t1, i64 %t2, i64 2)
@@ -79,8 +71,8 @@ define internal {{double, double, double}} @{REDUCE}(double %x) noinline nounwin
   %high = uitofp i64 %top to double
   %lower = uitofp i64 %next to double
   %depth = add i64 %zeros, %skipped
-  %exponent = sub i64 {1023 - 53}, %depth
-  %exponent2 = sub i64 {1023 - 106}, %depth
+  %exponent = sub i64 970, %depth
+  %exponent2 = sub i64 917, %depth
   %scale_bits = shl i64 %exponent, 52
   %scale2_bits = shl i64 %exponent2, 52
   %scale = bitcast i64 %scale_bits to double
@@ -128,6 +120,19 @@ define internal {{double, double, double}} @{REDUCE}(double %x) noinline nounwin
 declare i64 @llvm.fshl.i64(i64, i64, i64)
 declare i64 @llvm.ctlz.i64(i64, i1)
 """
+
+
+def _reduce_angle() -> str:
+    """Return the IR of a function from an angle to {r, what r lacks, the bits of n}, for finite |x| >= 1/2."""
+    # A word of zeros before the point: angles below 2**53 find a window too.
+    words = (0, *c.TWO_OVER_PI_WORDS)
+    return _TEMPLATE.format(
+        name=REDUCE,
+        count=len(words),
+        words=", ".join(f"i64 {word}" for word in words),
+        pi_high=literal(c.HALF_PI[0]),
+        pi_low=literal(c.HALF_PI[1]),
+    )
 
 
 HELPERS = {REDUCE: _reduce_angle}

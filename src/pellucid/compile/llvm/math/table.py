@@ -94,7 +94,7 @@ _POWER = {
 
 _ERROR = {
     "erf": Function("the error function", 1.5, (_ALL,), "mp.erf(x)", "scipy.special.erf(x)"),
-    "erfc": Function("1 - erf(x)", 3.0, ((-6.0, 26.5),), "mp.erfc(x)", "scipy.special.erfc(x)"),
+    "erfc": Function("1 - erf(x)", 3.5, ((-6.0, 26.5),), "mp.erfc(x)", "scipy.special.erfc(x)"),
     "erfcx": Function("exp(x**2) erfc(x)", 3.0, ((-26.6, 1e307),), "scaled_erfc(x)", "scipy.special.erfcx(x)"),
     "erfinv": Function(
         "the inverse of erf", 2.0, (_UNIT,), "mp.erfinv(x)", "numpy.copysign(scipy.special.erfinv(x), x)"
@@ -110,7 +110,7 @@ _ERROR = {
 }
 
 _GAMMA = {
-    "gammaln": Function("log(|Gamma(x)|)", 3.0, ((-50.0, 1e305),), "log_gamma(x)", "scipy.special.gammaln(x)", 1e-15),
+    "gammaln": Function("log(|Gamma(x)|)", 3.0, ((-50.0, 1e305),), "log_gamma(x)", "scipy.special.gammaln(x)", 4e-14),
     "digamma": Function(
         "the derivative of log(Gamma(x))", 3.5, ((-50.0, 1e308),), "mp.digamma(x)", "scipy.special.digamma(x)", 2e-15
     ),

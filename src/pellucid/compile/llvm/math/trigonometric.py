@@ -104,7 +104,7 @@ def arccos(b: Body, x: Value) -> Value:
 
 
 def _angle(b: Body, opposite: Value, adjacent: Value) -> tuple[DoubleDouble, Value, Value]:
-    """Return t (|t| <= sqrt(2) - 1, as a double-double) and the base, in two parts, with arctan(o/a) = base + arctan(t).
+    """Return t, a double-double with |t| <= sqrt(2) - 1, and the two parts of a base: arctan(o/a) = base + arctan(t).
 
     Both arguments are positive. A single division serves three ranges: o/a, (o-a)/(o+a) around 1, and -a/o.
     """
