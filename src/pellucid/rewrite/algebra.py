@@ -194,13 +194,6 @@ def cast_of_cast(node: Apply) -> Any:
     return cast(source, outer.type.dtype)  # type: ignore[attr-defined]
 
 
-@procedure(Elementwise, condition=lambda key: is_cast(key[0]))
-def cast_to_the_same(node: Apply) -> Any:
-    """A cast to the dtype that a tensor has."""
-    (given,) = node.inputs
-    return given if given.type == node.outputs[0].type else None
-
-
 @procedure(xlogy)
 def xlogy_without_zeros(node: Apply) -> Any:
     """x log(y) needs no choice where x is a constant without zeros."""
@@ -218,6 +211,5 @@ ALGEBRA: Table = (
     *CHOICES,
     choice_known_beforehand,
     cast_of_cast,
-    cast_to_the_same,
     xlogy_without_zeros,
 )

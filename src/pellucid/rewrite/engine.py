@@ -76,7 +76,8 @@ class Session(Interner):
         super().__init__()
         self.fired: list[Firing] = []
         self.keys: dict[Apply, Key] = {}
-        self.settled: set[Apply] = set()
+        self.passes = 0
+        self.settled: dict[Apply, int] = {}  # the last pass in which no rule fired on an application
         self.values = Values(self)
         self.waiting: dict[Apply, tuple[Apply, Sequence[Variable]]] = {}
         self.active: dict[Apply, AnyRule] = {}
@@ -89,6 +90,7 @@ class Session(Interner):
         be tried on an application that came through an earlier pass unchanged.
         """
         nodes = toposort(outputs)
+        self.passes += 1
         self.values = Values(self)
         self.fuel = len(self.fired) + FUEL_PER_NODE * (len(nodes) + 10)
         for node in nodes:
@@ -132,9 +134,10 @@ class Session(Interner):
             return []
         if same in self.active:
             raise EndlessRewrite(self.complaint(same))
-        better = self.improve(same, (fresh if same in self.settled else table).candidates(self.key(same)))
+        rules = fresh if self.settled.get(same) == self.passes - 1 else table
+        better = self.improve(same, rules.candidates(self.key(same)))
         if better is None:
-            self.settled.add(same)
+            self.settled[same] = self.passes
             for old, new in zip(node.outputs, same.outputs, strict=True):
                 values[old] = values[new] = new
             return []

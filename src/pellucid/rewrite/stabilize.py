@@ -68,10 +68,12 @@ def positive_constant(v: Any) -> bool:
 x, y, z = (Hole(name, dtypes="f") for name in "xyz")
 k = Hole("k")
 p = Hole("p", strictly_positive, dtypes="f", example=exp)
-q = Hole("q", never_negative, dtypes="f", example=sqr)
+q = Hole("q", never_negative, dtypes="f", example=abs_)
 c = Hole("c", positive_constant, constant=True, dtypes="f")
 
 total = Family("total", Reduce, lambda op: op.name == "sum" and bool(op.axes), example=Reduce("sum", (1,)))
+# Over leading axes: broadcasting, which aligns axes from the last, puts such a sum back where it came from.
+leading = Family("leading", Reduce, lambda op: op.name == "sum" and op.axes == tuple(range(len(op.axes))) != (), example=Reduce("sum", (0,)))
 product = Family("product", Reduce, lambda op: op.name == "prod" and bool(op.axes), example=Reduce("prod", (1,)))
 widened = Family("widened", DimShuffle, example=DimShuffle((0, "x")))
 softmax = Family("softmax", Softmax, example=Softmax((1,)))
@@ -106,12 +108,6 @@ def keeps_dims(found: Mapping[Any, Any]) -> bool:
     order, axes = found[widened].order, found[total].axes
     kept = iter(range(len(order) - len(axes)))
     return order == tuple("x" if i in axes else next(kept) for i in range(len(order)))
-
-
-def sums_leading_axes(found: Mapping[Any, Any]) -> bool:
-    """Whether `total` sums over leading axes, so that broadcasting puts its result back where it came from."""
-    axes = found[total].axes
-    return axes == tuple(range(len(axes)))
 
 
 INVERSES: Table = (
@@ -189,9 +185,7 @@ REDUCTIONS: Table = (
     (exp(x) / widened(total(exp(x))) >> total.becomes(lambda op: Softmax(op.axes))(x)).when(
         lambda found: keeps_dims(found) and not_shifted(found)
     ),
-    (exp(x) / total(exp(x)) >> total.becomes(lambda op: Softmax(op.axes))(x)).when(
-        lambda found: sums_leading_axes(found) and not_shifted(found)
-    ),
+    (exp(x) / leading(exp(x)) >> leading.becomes(lambda op: Softmax(op.axes))(x)).when(not_shifted),
     log(softmax(x)) >> softmax.becomes(lambda op: LogSoftmax(op.axes))(x),
     log(product(q)) >> product.becomes(lambda op: Reduce("sum", op.axes))(log(q)),
 )
