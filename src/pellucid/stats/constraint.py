@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import bitwise_and, eq, floor, ge, gt, le, lt
 from pellucid.tensor.indexing import diagonal
+from pellucid.tensor.linalg import cholesky
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
+from pellucid.tensor.shape import matrix_transpose
 from pellucid.tensor.types import TensorVariable, as_tensor_variable, constant
 
 Bound = float | str
@@ -111,6 +113,12 @@ def has_positive_diagonal(x: TensorVariable) -> TensorVariable:
     return all_(gt(diagonal(x, 0, -2, -1), 0.0), axis=-1)
 
 
+def is_positive_definite(x: TensorVariable) -> TensorVariable:
+    """Whether matrices are symmetric, up to rounding, and have a Cholesky factor."""
+    symmetric = all_(le(abs_(x - matrix_transpose(x)), 1e-8 * (1.0 + abs_(x))), axis=(-2, -1))
+    return bitwise_and(symmetric, has_positive_diagonal(cholesky(x)))
+
+
 def interval(lower: Bound, upper: Bound, *, open: bool = False, integer: bool = False) -> Interval:
     """The numbers from `lower` to `upper`, with or (if `open`) without these ends."""
     left, right = ("(", ")") if open else ("[", "]")
@@ -141,6 +149,10 @@ positive_vector = Structured("a vector of positive numbers", ([0.4, 1.0, 5.0], [
 lower_cholesky = Structured(
     "lower triangular with a positive diagonal: the Cholesky factor of a positive definite matrix",
     ([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [-1.5, 0.1]]), 2, has_positive_diagonal,
+)  # fmt: skip
+
+positive_definite = Structured(
+    "symmetric and positive definite", ([[1.0, 0.0], [0.0, 1.0]], [[4.0, -3.0], [-3.0, 2.26]]), 2, is_positive_definite,
 )  # fmt: skip
 
 # The same sets as annotations: `sigma: Positive = 1.0` says that the parameter `sigma` is positive, and is 1 unless given.

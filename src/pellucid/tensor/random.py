@@ -237,6 +237,11 @@ def multivariate_normal_sample(rng: np.random.Generator, size: tuple[int, ...], 
     return mean + np.einsum("...ij,...j->...i", np.tril(chol), z)
 
 
+def refuse_improper(name: str) -> Any:
+    """There is no drawing from a density without a finite integral."""
+    raise ValueError(f"{name} is improper: it has no random draws. Use a proper prior where draws are needed")
+
+
 normal_law = law("normal", "mu sigma", lambda rng, size, mu, sigma: rng.normal(mu, sigma, size))
 half_normal_law = law("halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(rng.normal(0.0, sigma, size)))
 lognormal_law = law("lognormal", "mu sigma", lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size))
@@ -254,6 +259,13 @@ binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(n, p,
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
 negative_binomial_law = law("nbinom", "n p", lambda rng, size, n, p: rng.poisson(rng.gamma(n, (1.0 - p) / p, size)), dtype="int64")
 integers_law = law("integers", "low high", lambda rng, size, low, high: rng.integers(low, high, size), dtype="int64")
+discrete_uniform_law = law("discrete_uniform", "lower upper", lambda rng, size, lower, upper: rng.integers(lower, upper + 1, size),
+                           dtype="int64")
+overdispersed_law = law("negative_binomial", "mu alpha", lambda rng, size, mu, alpha: rng.poisson(rng.gamma(alpha, mu / alpha, size)),
+                        dtype="int64")
+geometric_law = law("geometric", "p", lambda rng, size, p: rng.geometric(p, size), dtype="int64")
+flat_law = law("flat", "", lambda rng, size: refuse_improper("Flat"))
+half_flat_law = law("halfflat", "", lambda rng, size: refuse_improper("HalfFlat"))
 categorical_law = law("categorical", "p", categorical_sample, dtype="int64", core=(1,))
 dirichlet_law = law("dirichlet", "a", dirichlet_sample, core=(1,), support=0)
 multivariate_normal_law = law("multivariate_normal", "mean chol", multivariate_normal_sample, core=(1, 2), support=0)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.stats.bounds import known
-from pellucid.stats.constraint import Real, interval, positive
+from pellucid.stats.constraint import Positive, Real, interval, open_unit_interval, positive, unit_interval
 from pellucid.stats.distribution import Distribution, distribution
-from pellucid.stats.families.formulas import log_of
-from pellucid.tensor.random import uniform_law
+from pellucid.stats.families.formulas import log_of, times_log, times_log1p
+from pellucid.stats.parameters import given
+from pellucid.tensor.arithmetic import sqr
+from pellucid.tensor.random import beta_law, uniform_law
+from pellucid.tensor.special import betainc, betaincinv, betaln
 from pellucid.tensor.transcendental import log
 
 
@@ -43,3 +46,47 @@ class Uniform(Distribution):
 
     def mean(self) -> Any:
         return 0.5 * (self.lower + self.upper)
+
+
+def beta_of_moments(mu: Any, sigma: Any) -> tuple[Any, Any]:
+    """Both shapes of the beta distribution with this mean and standard deviation."""
+    return beta_of_total(mu, mu * (1.0 - mu) / sqr(sigma) - 1.0)
+
+
+def beta_of_total(mu: Any, nu: Any) -> tuple[Any, Any]:
+    """Both shapes of the beta distribution with this mean and this sum of shapes."""
+    return mu * nu, (1.0 - mu) * nu
+
+
+@distribution
+class Beta(Distribution):
+    """The beta distribution with shapes `alpha` and `beta`; or mean `mu` with deviation `sigma`, or with `nu` = alpha + beta."""
+
+    alpha: Positive
+    beta: Positive
+    support = unit_interval
+    law = beta_law
+    arguments = "alpha beta mu sigma nu"
+    alternatives = (
+        given(beta_of_moments, mu=open_unit_interval, sigma=positive),
+        given(beta_of_total, mu=open_unit_interval, nu=positive),
+    )
+    formula = r"\frac{x^{\alpha-1}(1-x)^{\beta-1}}{B(\alpha, \beta)}"
+    source = "https://en.wikipedia.org/wiki/Beta_distribution"
+    oracle = "beta(alpha, beta)"
+
+    def logp(self, x: Any) -> Any:
+        kernel = times_log(self.alpha - 1.0, x) + times_log1p(self.beta - 1.0, -x)
+        return kernel - betaln(self.alpha, self.beta)
+
+    def logcdf(self, x: Any) -> Any:
+        return log_of(betainc(self.alpha, self.beta, x), betainc(self.beta, self.alpha, 1.0 - x))
+
+    def logccdf(self, x: Any) -> Any:
+        return log_of(betainc(self.beta, self.alpha, 1.0 - x), betainc(self.alpha, self.beta, x))
+
+    def icdf(self, q: Any) -> Any:
+        return betaincinv(self.alpha, self.beta, q)
+
+    def mean(self) -> Any:
+        return self.alpha / (self.alpha + self.beta)

@@ -7,7 +7,11 @@ from typing import Any
 
 from pellucid.stats.bounds import known
 from pellucid.stats.constraint import positive
-from pellucid.tensor.arithmetic import lt, switch
+from pellucid.tensor.arithmetic import gt, lt, sqr, switch
+from pellucid.tensor.index import Gather, Subtensor
+from pellucid.tensor.reduce import Softmax, log_softmax
+from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
+from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, log1p, sigmoid, xlog1py, xlogy
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
@@ -38,7 +42,37 @@ def log_of(probability: TensorVariable, complement: TensorVariable) -> TensorVar
     return switch(small, log(switch(small, probability, 0.5)), log1p(-switch(small, 0.5, complement)))
 
 
+VIEWS = BroadcastTo, DimShuffle, Gather, Reshape, SpecifyShape, Subtensor
+
+
 def log_odds_of(p: TensorVariable) -> TensorVariable | None:
-    """The x of p = sigmoid(x), if that is what p is."""
+    """The x of p = sigmoid(x), if that is what p is, or elements of it."""
     owner = p.owner
-    return owner.inputs[0] if owner is not None and owner.op is sigmoid else None  # type: ignore[return-value]
+    if owner is None:
+        return None
+    if owner.op is sigmoid:
+        return owner.inputs[0]  # type: ignore[return-value]
+    if not isinstance(owner.op, VIEWS):
+        return None
+    inner = log_odds_of(owner.inputs[0])  # type: ignore[arg-type]
+    return None if inner is None else owner.op(inner, *owner.inputs[1:])
+
+
+def log_probabilities(p: TensorVariable) -> TensorVariable:
+    """log p, for p = softmax(x) without a detour through p."""
+    owner = p.owner
+    softmax = owner is not None and isinstance(owner.op, Softmax) and owner.op.axes == (p.ndim - 1,)
+    return log_softmax(owner.inputs[0], axis=-1) if softmax else log(p)  # type: ignore[union-attr]
+
+
+def log_gamma_step(a: TensorVariable) -> TensorVariable:
+    """log(gamma(a + 1/2) / gamma(a)); beyond 60 by its asymptotic series, where the difference would lose digits.
+
+    Series: https://dlmf.nist.gov/5.11.E13; the next term is below 1e-16 at a = 60.
+    """
+    large = gt(a, 60.0)
+    b = switch(large, a, 60.0)
+    r = 1.0 / sqr(b)
+    series = 0.5 * log(b) - (0.125 - r * (1 / 192 - r * (1 / 640 - r * (17 / 14336)))) / b
+    c = switch(large, 1.0, a)
+    return switch(large, series, gammaln(c + 0.5) - gammaln(c))

@@ -8,12 +8,31 @@ from typing import Any
 from pellucid.stats.constraint import Positive, Real, at_least, nonnegative, positive
 from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.continuous import scale_of_precision
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_of, minus
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_of, minus, times_log
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import sqr
-from pellucid.tensor.random import exponential_law, half_cauchy_law, half_normal_law
-from pellucid.tensor.special import erf, erfc, erfinv, log_ndtr
-from pellucid.tensor.transcendental import arctan2, log, log1mexp, log1p, tan
+from pellucid.tensor.arithmetic import sqr, switch
+from pellucid.tensor.random import (
+    exponential_law,
+    gamma_law,
+    half_cauchy_law,
+    half_flat_law,
+    half_normal_law,
+    inverse_gamma_law,
+    lognormal_law,
+)
+from pellucid.tensor.special import (
+    erf,
+    erfc,
+    erfinv,
+    gammainc,
+    gammaincc,
+    gammainccinv,
+    gammaincinv,
+    gammaln,
+    log_ndtr,
+    ndtri,
+)
+from pellucid.tensor.transcendental import arctan2, exp, log, log1mexp, log1p, tan
 
 TWO_OVER_PI = 2 / math.pi
 
@@ -117,3 +136,133 @@ class Exponential(Distribution):
 
     def mean(self) -> Any:
         return self.scale
+
+
+def gamma_of_moments(mu: Any, sigma: Any) -> tuple[Any, Any]:
+    """Shape and scale of the gamma distribution with this mean and standard deviation."""
+    return sqr(mu / sigma), sqr(sigma) / mu
+
+
+@distribution
+class Gamma(Distribution):
+    """The gamma distribution with shape `alpha` and rate `beta`, or with mean `mu` and standard deviation `sigma`."""
+
+    alpha: Positive
+    scale: Positive
+    support = nonnegative
+    law = gamma_law
+    arguments = "alpha beta mu sigma"
+    alternatives = (
+        given(lambda alpha, beta: (alpha, 1.0 / beta), beta=positive),
+        given(gamma_of_moments, mu=positive, sigma=positive),
+    )
+    formula = r"\frac{\beta^\alpha}{\Gamma(\alpha)} x^{\alpha-1} e^{-\beta x}"
+    source = "https://en.wikipedia.org/wiki/Gamma_distribution"
+    oracle = "gamma(alpha, 0, scale)"
+
+    def logp(self, x: Any) -> Any:
+        constant = -gammaln(self.alpha) - self.alpha * log(self.scale)
+        return constant + times_log(self.alpha - 1.0, x) - x / self.scale
+
+    def logcdf(self, x: Any) -> Any:
+        return log_of(gammainc(self.alpha, x / self.scale), gammaincc(self.alpha, x / self.scale))
+
+    def logccdf(self, x: Any) -> Any:
+        return log_of(gammaincc(self.alpha, x / self.scale), gammainc(self.alpha, x / self.scale))
+
+    def icdf(self, q: Any) -> Any:
+        return self.scale * gammaincinv(self.alpha, q)
+
+    def mean(self) -> Any:
+        return self.alpha * self.scale
+
+
+@distribution
+class InverseGamma(Distribution):
+    """The reciprocal of a gamma variable of shape `alpha` and rate `beta`; or with mean `mu` and deviation `sigma`."""
+
+    alpha: Positive
+    beta: Positive = 1.0
+    support = positive
+    law = inverse_gamma_law
+    arguments = "alpha beta mu sigma"
+    alternatives = (
+        given(lambda mu, sigma: (2.0 + sqr(mu / sigma), mu * (1.0 + sqr(mu / sigma))), mu=positive, sigma=positive),
+    )
+    formula = r"\frac{\beta^\alpha}{\Gamma(\alpha)} x^{-\alpha-1} e^{-\beta/x}"
+    source = "https://en.wikipedia.org/wiki/Inverse-gamma_distribution"
+    oracle = "invgamma(alpha, 0, beta)"
+
+    def logp(self, x: Any) -> Any:
+        constant = self.alpha * log(self.beta) - gammaln(self.alpha)
+        return constant - (self.alpha + 1.0) * log(x) - self.beta / x
+
+    def logcdf(self, x: Any) -> Any:
+        return log_of(gammaincc(self.alpha, self.beta / x), gammainc(self.alpha, self.beta / x))
+
+    def logccdf(self, x: Any) -> Any:
+        return log_of(gammainc(self.alpha, self.beta / x), gammaincc(self.alpha, self.beta / x))
+
+    def icdf(self, q: Any) -> Any:
+        return self.beta / gammainccinv(self.alpha, q)
+
+    def mean(self) -> Any:
+        finite = self.alpha > 1.0
+        return switch(finite, self.beta / switch(finite, self.alpha - 1.0, 1.0), math.inf)
+
+    def support_point(self) -> Any:
+        finite = self.alpha > 1.0  # the mean, or where there is none the mode
+        return self.beta / switch(finite, self.alpha - 1.0, self.alpha + 1.0)
+
+
+@distribution
+class LogNormal(Distribution):
+    """The exponential of a normal variable with mean `mu` and standard deviation `sigma` (or precision `tau`)."""
+
+    mu: Real = 0.0
+    sigma: Positive = 1.0
+    support = positive
+    law = lognormal_law
+    arguments = "mu sigma tau"
+    alternatives = (given(lambda tau, mu=0.0: (mu, scale_of_precision(tau)), tau=positive),)
+    formula = r"\frac{1}{x\sigma\sqrt{2\pi}} \exp\left(-\frac{(\log x-\mu)^2}{2\sigma^2}\right)"
+    source = "https://en.wikipedia.org/wiki/Log-normal_distribution"
+    oracle = "lognorm(sigma, 0, exp(mu))"
+
+    def logp(self, x: Any) -> Any:
+        y = log(x)
+        return -0.5 * sqr((y - self.mu) / self.sigma) - log(self.sigma) - HALF_LOG_TWO_PI - y
+
+    def logcdf(self, x: Any) -> Any:
+        return log_ndtr((log(x) - self.mu) / self.sigma)
+
+    def logccdf(self, x: Any) -> Any:
+        return log_ndtr((self.mu - log(x)) / self.sigma)
+
+    def icdf(self, q: Any) -> Any:
+        return exp(self.mu + self.sigma * ndtri(q))
+
+    def mean(self) -> Any:
+        return exp(self.mu + 0.5 * sqr(self.sigma))
+
+
+Lognormal = LogNormal
+
+
+@distribution
+class HalfFlat(Distribution):
+    """The improper density 1 on the positive numbers, from which nothing can be drawn."""
+
+    support = nonnegative
+    law = half_flat_law
+    formula = "1"
+    source = "https://en.wikipedia.org/wiki/Prior_probability#Improper_priors"
+
+    def logp(self, x: Any) -> Any:
+        return 0.0
+
+    def mean(self) -> Any:
+        raise Undefined("HalfFlat has no mean: it is improper.")
+
+    def support_point(self) -> Any:
+        return 1.0
