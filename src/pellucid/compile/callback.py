@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pellucid.graph.nodes import Variable
 Double = ctypes.POINTER(ctypes.c_double)
 Signature = ctypes.CFUNCTYPE(ctypes.c_int32, Double, Double, Double, ctypes.c_void_p)
 FAILED = -1
+LOG = logging.getLogger("pellucid")
 
 
 class CallbackDensity:
@@ -60,14 +62,35 @@ class CallbackDensity:
         """No workspace is needed."""
         return 0
 
+    def check(self, code: int) -> None:
+        """Raise the exception that a negative code stands for."""
+        failure, self.failure = self.failure, None
+        if code < 0 and failure is not None:
+            raise failure
 
-def compile_density(inputs: Sequence[Variable], outputs: Sequence[Variable], backend: str | None = None) -> CallbackDensity:
-    """A density as a C function: native where the backend compiles, a callback into the interpreter elsewhere.
+
+def compile_density(inputs: Sequence[Variable], outputs: Sequence[Variable], backend: str | None = None) -> Any:
+    """A density as a C function: native where the backend compiles it, a callback into the interpreter elsewhere.
 
     The object must be kept while its `address` is in use, and each chain needs a `context()` of its own.
     """
     native = getattr(load_backend(backend), "compile_density", None)
-    return CallbackDensity(inputs, outputs) if native is None else native(inputs, outputs)
+    if native is None:
+        return CallbackDensity(inputs, outputs)
+    try:
+        return native(inputs, outputs)
+    except TypeError as error:
+        if type(error).__name__ != "NotCompilable":
+            raise
+        LOG.info("The density is evaluated by the interpreter, because %s.", error)
+        return CallbackDensity(inputs, outputs)
+
+
+def release(compiled: Any, contexts: Collection[int]) -> None:
+    """Let go of contexts that no chain uses any more."""
+    held = getattr(compiled, "contexts", None)
+    if held is not None:
+        held[:] = [w for w in held if w.address not in contexts]
 
 
 def density_function(compiled: Any, dimension: int) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
@@ -76,16 +99,14 @@ def density_function(compiled: Any, dimension: int) -> Callable[[np.ndarray], tu
     Raises whatever the interpreter raised; elsewhere what does not exist is NaN.
     """
     call = Signature(compiled.address)
-    context = compiled.context()
 
     def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
+        context = compiled.context()
         point, logp, slope = np.array(x, "float64"), np.full(1, np.nan), np.full(dimension, np.nan)
-        pointers = [a.ctypes.data_as(Double) for a in (point, logp, slope)]
-        status = call(*pointers, context if isinstance(context, int) else context.address)
-        failure = getattr(compiled, "failure", None)
-        if status < 0 and failure is not None:
-            compiled.failure = None
-            raise failure
+        status = call(*[a.ctypes.data_as(Double) for a in (point, logp, slope)], context)
+        release(compiled, [context])
+        if status < 0:
+            compiled.check(status)
         return float(logp[0]), slope
 
     return evaluate

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.compile.callback import density_function
+from pellucid.compile.callback import density_function, release
 from pellucid.graph.provenance import describe, user_line
 from pellucid.inference import kernel
 from pellucid.inference.chains import ChainResults, chain_keys, compiled_sampler, run_chains
@@ -225,7 +225,7 @@ def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
     if initvals is None or isinstance(initvals, Mapping):
         return [initvals or {}] * chains
     if len(initvals) != chains:
-        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}.")
+        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}. At {describe(user_line())}")
     return [i or {} for i in initvals]
 
 
@@ -268,7 +268,7 @@ def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[st
             unconstrained[name] = value
         else:
             known = ", ".join(map(str, model.free_RVs))
-            raise KeyError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}.")
+            raise KeyError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}. At {describe(user_line())}")
     point = initial_point(model, seed, own)
     return {n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v for n, v in point.items()}
 
@@ -282,18 +282,14 @@ def run(density: Density, compiled: Any, starts: np.ndarray, settings: Settings)
     native = getattr(compiled, "native", True)
     with Progress(progressbar=settings.progressbar) as progress:
         results = run_chains(
-            compiled.address, [address_of(c) for c in contexts], density.dimension, starts, settings.draws, settings.tune,
+            compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
             max_treedepth=settings.max_treedepth, cores=settings.cores if native else 1, keep_tune=settings.keep_tune,
             on_progress=lambda states: progress.update([as_progress(s) for s in states]),
         )  # fmt: skip
+    release(compiled, contexts)
     raise_failures(compiled, results)
     return results
-
-
-def address_of(context: Any) -> int:
-    """A context as the address that the density takes."""
-    return context if isinstance(context, int) else int(context.address)
 
 
 def as_progress(s: ChainState) -> ChainProgress:
@@ -303,18 +299,13 @@ def as_progress(s: ChainState) -> ChainProgress:
 
 def raise_failures(compiled: Any, results: ChainResults) -> None:
     """Raise what ended a chain before its time, unless it was the user, who gets the draws made."""
-    failure = getattr(compiled, "failure", None)
-    if failure is not None:
-        compiled.failure = None
-        if not isinstance(failure, KeyboardInterrupt):
-            raise failure
     bad = np.flatnonzero(results.status == kernel.BAD_START)
     if bad.size:
         raise SamplingError(f"The log-density is not finite where chain {', '.join(map(str, bad))} starts.")
-    failed = np.flatnonzero(results.status < 0)
-    if failed.size and failure is None:
-        raise SamplingError(f"The log-density failed in chain {', '.join(map(str, failed))} with code {results.status[failed[0]]}.")
-    if results.interrupted or failure is not None:
+    for chain in np.flatnonzero(results.status < 0):
+        compiled.check(int(results.status[chain]))
+        raise SamplingError(f"The log-density failed in chain {chain} with code {results.status[chain]}.")
+    if results.interrupted:
         if not results.completed.any():
             raise KeyboardInterrupt
         LOG.warning("Interrupted: %d of %d draws were made and are kept.", results.completed.sum(), results.draws.shape[0] * results.draws.shape[1])

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.compile.backend import default_backend
 from pellucid.compile.callback import compile_density
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
-from pellucid.model.logprob import join, total
+from pellucid.model.logprob import check_closed, join, total
 from pellucid.model.shapes import as_open
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.create import vector
@@ -38,6 +39,7 @@ class Density:
     """
 
     def __init__(self, model: Model):
+        check_closed(model)
         self.values = model.continuous_value_vars
         self.names = [str(v.name) for v in self.values]
         lengths = model.eval_rv_shapes()
@@ -52,6 +54,7 @@ class Density:
         slopes = grad(logp, pieces, disconnected_inputs="ignore")
         self.inputs: list[Variable] = [x]
         self.outputs: list[Variable] = rewrite_graph([logp, join(slopes)])
+        self.compiled: dict[str, Any] = {}
 
     def piece(self, x: TensorVariable, i: int) -> TensorVariable:
         """The part of the vector that is one value variable."""
@@ -61,8 +64,11 @@ class Density:
         return part if self.shapes[i] == self.values[i].type.shape and len(lengths) == 1 else reshape(part, lengths)
 
     def compile(self, backend: str | None = None) -> Any:
-        """The density as a C function: see :func:`pellucid.compile.callback.compile_density`."""
-        return compile_density(self.inputs, self.outputs, backend)
+        """The density as a C function: see :func:`pellucid.compile.callback.compile_density`. Made once per backend."""
+        key = backend or default_backend()
+        if key not in self.compiled:
+            self.compiled[key] = compile_density(self.inputs, self.outputs, key)
+        return self.compiled[key]
 
     def pack(self, point: Mapping[str, Any]) -> np.ndarray:
         """A point as a vector."""
@@ -72,7 +78,7 @@ class Density:
     def split(self, draws: np.ndarray) -> dict[str, np.ndarray]:
         """Draws of the vector, of shape (..., d), as arrays of shape (..., *shape) by value variable's name: views."""
         return {
-            name: draws[..., a:b].reshape(*draws.shape[:-1], *shape)
+            name: draws[..., a:b].reshape((*draws.shape[:-1], *shape))
             for name, shape, a, b in zip(self.names, self.shapes, self.ends[:-1], self.ends[1:], strict=True)
         }
 

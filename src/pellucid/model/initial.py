@@ -11,6 +11,7 @@ from pellucid.compile.numpy import compile as compile_interpreter
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
+from pellucid.model.logprob import check_closed
 from pellucid.model.shapes import Shape, current_shape
 from pellucid.stats import as_seed, stream, support_point
 from pellucid.stats.draws import generators_by_name
@@ -71,6 +72,7 @@ def start_graphs(model: Model, overrides: Mapping[TensorVariable, Any]) -> list[
 
 def initial_point(model: Model, random_seed: Any = None, overrides: Mapping[TensorVariable, Any] | None = None) -> dict[str, np.ndarray]:
     """The start of every value variable, by name; "prior" starts are drawn with `random_seed`."""
+    check_closed(model)
     graphs = start_graphs(model, overrides or {})
     generators = generators_by_name(graphs)
     seed = as_seed(random_seed) if generators else 0

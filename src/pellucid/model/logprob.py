@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pellucid.compile.function import MissingInputError
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by, user_line
 from pellucid.graph.replace import replace_all
+from pellucid.graph.traverse import explicit_graph_inputs
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
 from pellucid.stats import logp as conditional_logp
@@ -145,3 +147,16 @@ def hessian_matrix(model: Model, variables: Any = None, *, jacobian: bool = True
     rows = [join(grad(slope[i], wrt, disconnected_inputs="ignore")) for i in range(size)]
     found = stack(rows) if rows else constant([[]], dtype="float64")
     return -found if negate else found
+
+
+def check_closed(model: Model) -> None:
+    """Refuse models with terms that need values which nobody will give."""
+    values = set(model.value_vars)
+    for v, graph in zip(chosen(model, None), terms(model), strict=True):
+        missing = [u for u in explicit_graph_inputs(graph) if u not in values]
+        if missing:
+            line = v.owner.line if v.owner is not None else None
+            raise MissingInputError(
+                f"'{v}' depends on {', '.join(f'{u} ({u.type})' for u in missing)}, which has no value: make it a random variable, "
+                f"pm.Data, or an array. '{v}' was made at {describe(line)}"
+            )

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.compile.backend import default_backend
 from pellucid.compile.function import MissingInputError, function
+from pellucid.compile.shared import check_value
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
@@ -55,7 +56,10 @@ def as_input(v: Any, value: Any) -> np.ndarray:
     array = np.asarray(value)
     wanted = np.dtype(v.dtype)
     whole = wanted.kind in "iu" and array.dtype.kind == "f" and bool(np.all(array == np.floor(array)))
-    return array.astype(wanted) if whole or (wanted.kind == "f" and array.dtype.kind in "biuf") else array
+    try:
+        return check_value(v, array.astype(wanted) if whole or (wanted.kind == "f" and array.dtype.kind in "biuf") else array)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} At {describe(user_line())}") from None
 
 
 def compile_function(model: Model, outs: Any, inputs: Any, *, point_fn: bool, backend: str | None, **options: Any) -> Any:
