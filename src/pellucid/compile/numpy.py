@@ -11,7 +11,6 @@ import numpy as np
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort
-from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.random import Draw, RngVariable
 from pellucid.tensor.types import TensorType
@@ -37,8 +36,8 @@ def failure(node: Apply, values: Sequence[Any], error: Exception) -> EvaluationE
 def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
     """The outputs of one node, as arrays of the dtypes that the graph promises."""
     try:
-        if isinstance(node.op, Elementwise) and len(values) > 1:
-            node.op.check_arrays(node.inputs, values)
+        if len(values) > 1 and hasattr(node.op, "check_arrays"):
+            node.op.check_arrays(node.inputs, values)  # type: ignore[attr-defined]
         found = node.op.impl(NUMPY, *values)
     except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError, OverflowError, MemoryError) as error:
         raise failure(node, values, error) from error

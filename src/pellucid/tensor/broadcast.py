@@ -77,3 +77,23 @@ def broadcast_extents(variables: Sequence[Variable], extents: Sequence[Sequence[
             if not stretches and (isinstance(out[axis], int) and out[axis] == 1 or isinstance(n, int)):
                 out[axis] = n
     return tuple(out)
+
+
+def check_stretch(variables: Sequence[Variable], shapes: Sequence[tuple[int, ...]], core: int = 0) -> None:
+    """Raise ValueError when an extent that may not stretch (its static value is not 1) would have to.
+
+    The last `core` axes take no part in broadcasting.
+    """
+    if all(s == shapes[0] for s in shapes):
+        return
+    for axis in range(1 + core, 1 + max(map(len, shapes))):
+        fixed = {
+            s[-axis]
+            for v, s in zip(variables, shapes, strict=True)
+            if len(s) >= axis and v.type.shape[-axis] != 1  # type: ignore[attr-defined]
+        }
+        if len(fixed) > 1:
+            raise ValueError(
+                f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph is "
+                "written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
+            )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
-from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static
+from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, check_stretch
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.operators import method
 from pellucid.tensor.types import TensorType, TensorVariable, as_operands, canonical_dtype
@@ -111,16 +111,7 @@ class Elementwise(Op):
 
     def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
         """Raise ValueError when an extent that may not stretch (its static value is not 1) would have to."""
-        ndim = max(a.ndim for a in arrays)
-        for axis in range(1, ndim + 1):
-            fixed = {
-                a.shape[-axis] for v, a in zip(inputs, arrays, strict=True) if a.ndim >= axis and v.type.shape[-axis] != 1  # type: ignore[attr-defined]
-            }
-            if len(fixed) > 1:
-                raise ValueError(
-                    f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph is "
-                    "written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
-                )
+        check_stretch(inputs, [a.shape for a in arrays])
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
         """The extents of the output."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Apply, Op, Variable
 from pellucid.tensor.arithmetic import mul, switch
-from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, name_with_shape, shape_error
+from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, check_stretch, name_with_shape, shape_error
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
@@ -50,6 +50,10 @@ class MatMul(Op):
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         lead = broadcast_extents([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents])
         return [(*lead, extents[0][-2], extents[1][-1])]
+
+    def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
+        """Raise ValueError when a batch axis that is not known to have length 1 would have to stretch."""
+        check_stretch(inputs, [a.shape for a in arrays], core=2)
 
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.matmul(a, b)
@@ -290,6 +294,10 @@ class SolveTriangular(Op):
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         lead = broadcast_extents([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents])
         return [(*lead, *extents[1][-2:])]
+
+    def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
+        """Raise ValueError when a batch axis that is not known to have length 1 would have to stretch."""
+        check_stretch(inputs, [a.shape for a in arrays], core=2)
 
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         if xp.name == "jax":

@@ -13,7 +13,7 @@ from pellucid.tensor.arithmetic import add, as_boolean, bitwise_and, bitwise_or,
 from pellucid.tensor.broadcast import Extent, name_with_shape
 from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import dim, expand_dims, normalize_axes, normalize_axis
+from pellucid.tensor.shape import broadcast_to, dim, expand_dims, normalize_axes, normalize_axis
 from pellucid.tensor.transcendental import exp, log, sqrt
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, canonical_dtype, constant
 
@@ -269,9 +269,13 @@ class LogSumExp(Op):
     def expand(self, x: Variable) -> TensorVariable:
         x = cast(x, exp_dtype(x.type.dtype))
         if any_static_zero(x, self.axes):
-            return log(sum(exp(x), self.axes))
+            return self.of_nothing(x)
         m = finite_or_zero(max(x, self.axes))
         return log(sum(exp(x - expand_dims(m, list(self.axes))), self.axes)) + m
+
+    def of_nothing(self, x: TensorVariable) -> TensorVariable:
+        """The value over an axis without elements: log(0)."""
+        return broadcast_to(constant(-np.inf, dtype=x.dtype), [dim(x, i) for i in range(x.ndim) if i not in self.axes])
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (x,), (g,), (y,) = inputs, gradients, outputs

@@ -396,6 +396,16 @@ class BroadcastTo(Op):
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n if static_value(n) is None else int(static_value(n)) for n in inputs[1:])]
 
+    def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
+        """Raise ValueError when an axis that is not known to have length 1 would have to stretch."""
+        old, new = arrays[0].shape, [int(n) for n in arrays[1:]]
+        for n, m, static in zip(old[::-1], new[::-1], inputs[0].type.shape[::-1], strict=False):  # type: ignore[attr-defined]
+            if n != m and static != 1:
+                raise ValueError(
+                    f"shape {old} cannot become {tuple(new)}; only an axis that is known to have length 1 while the graph is "
+                    "written may stretch"
+                )
+
     def impl(self, xp: Any, x: Any, *extents: Any) -> Any:
         return xp.broadcast_to(x, tuple(int(n) for n in extents))
 
