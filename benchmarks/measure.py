@@ -115,16 +115,18 @@ def measure_graph(library: str, model: str) -> dict:
 
 def measure_compile(library: str, model: str) -> dict:
     """Time from a built model to the first value of logp and gradient, and then per call."""
-    pm, pt, imported = load(library)
-    built, seconds = build(model, pm, pt)
+    start = time.perf_counter()
+    pm, pt, _ = load(library)
+    built, _ = build(model, pm, pt)
     import numpy as np
 
     begin = time.perf_counter()
     function = built.logp_dlogp_function(ravel_inputs=True)
     x = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
     logp, gradient = function(x)
-    compiled = time.perf_counter() - begin
-    measured = {"compile": compiled, "first_gradient": imported + seconds + compiled, **peak_memory()}
+    end = time.perf_counter()
+    # One clock from the first import on: the sum of the parts would miss NumPy where it is imported between them.
+    measured = {"compile": end - begin, "first_gradient": end - start, **peak_memory()}
     measured["check"] = [float(logp), float(np.linalg.norm(gradient))]
 
     def from_python(turns):
