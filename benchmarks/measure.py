@@ -91,12 +91,6 @@ def native_pymc(function, x):
     return lambda turns: repeat(turns, x, arguments)
 
 
-def native_pellucid(function, x):
-    """Return a loop around the compiled logp and gradient that stays out of Python, or None if there is none."""
-    repeat = getattr(function, "repeat_natively", None)
-    return None if repeat is None else lambda turns: repeat(turns, x)
-
-
 def measure_import(library: str, _: str) -> dict:
     """Time of the import alone, and the memory that it takes."""
     pm, _, seconds = load(library)
@@ -134,7 +128,12 @@ def measure_compile(library: str, model: str) -> dict:
             function(x)
 
     measured["call_python"] = seconds_per_call(from_python)
-    native = (native_pellucid if library == "pellucid" else native_pymc)(function, x)
+    if library == "pellucid":
+        from native import native_loop
+
+        native = native_loop(built, x)
+    else:
+        native = native_pymc(function, x)
     measured["call_native"] = None if native is None else seconds_per_call(native)
     return measured
 
