@@ -13,7 +13,7 @@ from pellucid.tensor.arithmetic import add, as_boolean, bitwise_and, bitwise_or,
 from pellucid.tensor.broadcast import Extent, name_with_shape
 from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import broadcast_to, dim, expand_dims, normalize_axes, normalize_axis
+from pellucid.tensor.shape import dim, expand_dims, normalize_axes, normalize_axis
 from pellucid.tensor.transcendental import exp, log, sqrt
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, canonical_dtype, constant
 
@@ -77,12 +77,17 @@ REDUCTIONS = {
 
 @dataclass(frozen=True)
 class Reduce(Op):
-    """A reduction over some axes, which vanish."""
+    """A reduction over some axes, which vanish.
+
+    With `starts` the largest of no elements is the lowest value of the dtype, not an error: what softmax and its kin
+    shift by.
+    """
 
     lowering = "reduce"
 
     name: str
     axes: tuple[int, ...]
+    starts: bool = False
 
     @property
     def reduction(self) -> Reduction:
@@ -94,7 +99,7 @@ class Reduce(Op):
 
     def infer(self, x: Variable) -> tuple[TensorType]:
         kept = tuple(n for i, n in enumerate(x.type.shape) if i not in self.axes)
-        if self.name in ("max", "min") and 0 in [x.type.shape[a] for a in self.axes]:
+        if self.name in ("max", "min") and not self.starts and 0 in [x.type.shape[a] for a in self.axes]:
             raise ValueError(f"The {self.name} over an axis without elements does not exist: {name_with_shape(x)}.")
         return (TensorType(self.result_dtype(np.dtype(x.type.dtype)), kept),)
 
@@ -110,7 +115,8 @@ class Reduce(Op):
         return [tuple(n for i, n in enumerate(extents[0]) if i not in self.axes)]
 
     def impl(self, xp: Any, x: Any) -> Any:
-        return getattr(xp, self.reduction.numpy)(x, axis=self.axes)
+        options = {"initial": self.reduction.start(x.dtype)} if self.starts else {}
+        return getattr(xp, self.reduction.numpy)(x, axis=self.axes, **options)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         (x,), (g,), (out,) = inputs, gradients, outputs
@@ -239,11 +245,6 @@ def exp_dtype(dtype: str) -> str:
     return result_dtype(exp, (dtype,))
 
 
-def any_static_zero(x: Variable, axes: Sequence[int]) -> bool:
-    """Whether an axis is known to have no elements, so that it has no largest one either."""
-    return 0 in [x.type.shape[a] for a in axes]  # type: ignore[attr-defined]
-
-
 @dataclass(frozen=True)
 class LogSumExp(Op):
     """log(sum(exp(x))) over some axes, without overflow."""
@@ -268,14 +269,8 @@ class LogSumExp(Op):
 
     def expand(self, x: Variable) -> TensorVariable:
         x = cast(x, exp_dtype(x.type.dtype))
-        if any_static_zero(x, self.axes):
-            return self.of_nothing(x)
-        m = finite_or_zero(max(x, self.axes))
+        m = finite_or_zero(Reduce("max", self.axes, True)(x))
         return log(sum(exp(x - expand_dims(m, list(self.axes))), self.axes)) + m
-
-    def of_nothing(self, x: TensorVariable) -> TensorVariable:
-        """The value over an axis without elements: log(0)."""
-        return broadcast_to(constant(-np.inf, dtype=x.dtype), [dim(x, i) for i in range(x.ndim) if i not in self.axes])
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (x,), (g,), (y,) = inputs, gradients, outputs
@@ -314,9 +309,7 @@ class Softmax(Op):
 
     def expand(self, x: Variable) -> TensorVariable:
         x = cast(x, exp_dtype(x.type.dtype))
-        if any_static_zero(x, self.axes):
-            return exp(x)
-        e = exp(x - max(x, self.axes, keepdims=True))
+        e = exp(x - expand_dims(Reduce("max", self.axes, True)(x), list(self.axes)))
         return e / sum(e, self.axes, keepdims=True)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:

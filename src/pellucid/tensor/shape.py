@@ -52,7 +52,7 @@ class DimShuffle(Op):
         kept = [a for a in self.order if a != "x"]
         in_order = kept == sorted(kept)  # type: ignore[type-var]
         if in_order and new:
-            return f"ExpandDims{{axis{'es' if len(new) > 1 else ''}={new if len(new) > 1 else new[0]}}}"
+            return f"ExpandDims{{{f'axes={new}' if len(new) > 1 else f'axis={new[0]}'}}}"
         if in_order:
             return f"Squeeze{{kept={list(kept)}}}"
         return f"Transpose{{axes={list(self.order)}}}" if not new else f"DimShuffle{{order={list(self.order)}}}"
