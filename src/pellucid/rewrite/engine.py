@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +41,18 @@ class Index:
         if found is None:
             found = self.known[key] = tuple(rule for rule in self.table if rule.may_match(key))
         return found
+
+
+@contextmanager
+def garbage_left_alone() -> Iterator[None]:
+    """Pause the cycle collector: it would walk the growing graph again and again, and find nothing to free."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,7 @@ class Session(Interner):
         self.passes = 0
         self.settled: dict[Apply, int] = {}  # the last pass in which no rule fired on an application
         self.values = Values(self)
+        self.representatives: dict[Variable, Variable] = {}
         self.waiting: dict[Apply, tuple[Apply, Sequence[Variable]]] = {}
         self.active: dict[Apply, AnyRule] = {}
         self.fuel = 0
@@ -93,9 +108,35 @@ class Session(Interner):
         self.passes += 1
         self.values = Values(self)
         self.fuel = len(self.fired) + FUEL_PER_NODE * (len(nodes) + 10)
+        if self.passes > 1 and not any(fresh.candidates(self.key(node)) for node in nodes):
+            self.settled.update(dict.fromkeys(nodes, self.passes))
+            return list(outputs)
         for node in nodes:
-            self.settle(node, fresh, table)
+            if node.outputs[0] not in self.values and not self.passes_through(node, fresh):
+                pending = self.visit(node, fresh, table)
+                if node in self.waiting:
+                    self.settle([node, *pending], fresh, table)
         return [self.values[v] for v in outputs]
+
+    def passes_through(self, node: Apply, fresh: Index) -> bool:
+        """Whether neither `node` nor its inputs change in this pass; nearly all come this way, so it is made short."""
+        if self.settled.get(node) != self.passes - 1 or fresh.candidates(self.keys[node]):
+            return False
+        values = self.values
+        for v in node.inputs:
+            if values[v] is not v:
+                return False
+        self.settled[node] = self.passes
+        for v in node.outputs:
+            values[v] = v
+        return True
+
+    def leaf(self, v: Variable) -> Variable:
+        """The representative of a root, looked up by content once."""
+        found = self.representatives.get(v)
+        if found is None:
+            found = self.representatives[v] = super().leaf(v)
+        return found
 
     def node(self, node: Apply, inputs: Sequence[Variable]) -> Apply:
         """The representative of `node` applied to `inputs`, the order of which may not matter."""
@@ -108,9 +149,9 @@ class Session(Interner):
             known = self.nodes[key] = node if given == node.inputs else again(node, given, elementwise=elementwise)
         return known
 
-    def settle(self, node: Apply, fresh: Index, table: Index) -> None:
-        """Find what stands for `node`, and for whatever its replacements are made of."""
-        values, stack = self.values, [node]
+    def settle(self, stack: list[Apply], fresh: Index, table: Index) -> None:
+        """Find what stands for each of `stack`, from the last to the first, and for what their replacements are made of."""
+        values = self.values
         while stack:
             node = stack[-1]
             if node.outputs[0] in values:
@@ -197,7 +238,7 @@ class Session(Interner):
 def again(node: Apply, inputs: tuple[Variable, ...], *, elementwise: bool) -> Apply:
     """`node` on other inputs, with its line and names."""
     # The type of an elementwise result follows from the types of the inputs, which rarely change.
-    reusable = elementwise and all(a.type is b.type or a.type == b.type for a, b in zip(inputs, node.inputs, strict=True))
+    reusable = elementwise and [v.type for v in inputs] == [v.type for v in node.inputs]
     with made_by(node.line):
         found = Apply(node.op, inputs, [v.type for v in node.outputs] if reusable else None)
     for old, new in zip(node.outputs, found.outputs, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,20 @@ class Pattern(Operators, Foreign):
             for arg, given in zip(self.args, inputs, strict=True):
                 ways = [deeper for way in ways for deeper in arg.matches(given, way)]
             yield from ways
+
+    def plausible(self, v: Variable) -> bool:
+        """Whether `v` has the ops of this pattern, holes aside: quick, and false for nearly all that does not match."""
+        node = v.owner
+        if node is None or len(self.args) != len(node.inputs):
+            return False
+        op = self.op
+        if not (op.accepts(node.op) if isinstance(op, Family) else node.op is op or node.op == op):
+            return False
+        if all([a.plausible(u) for a, u in zip(self.args, node.inputs, strict=True)]):
+            return True
+        return len(node.inputs) == 2 and any(
+            all([a.plausible(u) for a, u in zip(self.args, order, strict=True)]) for order in node.op.orders(node.inputs)[1:]
+        )
 
     def reads(self, node: Apply, found: Found) -> bool:
         """Whether the root of the pattern is that of `node`."""
@@ -126,6 +141,9 @@ class Hole(Pattern):
         elif self.takes(v):
             yield {**found, self: v}
 
+    def plausible(self, v: Variable) -> bool:
+        return not self.constant or isinstance(v, Constant)
+
     def takes(self, v: Variable) -> bool:
         """Whether the hole can be filled with `v`."""
         return (
@@ -159,6 +177,9 @@ class Literal(Pattern):
     def matches(self, v: Variable, found: Found) -> Iterator[Found]:
         if isinstance(v, Constant) and bool(np.all(v.data == self.value)) and v.data.size > 0:
             yield found
+
+    def plausible(self, v: Variable) -> bool:
+        return isinstance(v, Constant)
 
     def may_match(self, head: Any) -> bool:
         return isinstance(head, (bool, int, float)) and head == self.value
@@ -311,6 +332,12 @@ class Rule:
     def __str__(self) -> str:
         return f"{self.before} >> {self.after}"
 
+    @cached_property
+    def twins(self) -> bool:
+        """Whether the last two inputs must be one variable."""
+        args = self.before.args
+        return len(args) > 1 and isinstance(args[-1], Hole) and args[-1] is args[-2]
+
     def may_match(self, key: Key) -> bool:
         """Whether an application with this key could match."""
         root, *heads = key
@@ -321,7 +348,10 @@ class Rule:
 
     def __call__(self, node: Apply) -> Any:
         """What can stand for the output of `node`, or None."""
-        for found in self.before.matches(node.outputs[0], {}):
+        before = self.before
+        if self.twins and node.inputs[-1] is not node.inputs[-2] or not before.plausible(node.outputs[0]):
+            return None
+        for found in before.matches(node.outputs[0], {}):
             if self.in_one_dtype(found, node.outputs[0]) and (self.guard is None or self.guard(found)):
                 return self.after.fill(found)
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list
 from pellucid.rewrite.algebra import ALGEBRA
-from pellucid.rewrite.engine import Index, Session
+from pellucid.rewrite.engine import Index, Session, garbage_left_alone
 from pellucid.rewrite.expand import EXPAND
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
@@ -85,8 +85,9 @@ def rewrite_graph(outputs: Any, *, include: Collection[str] | None = None, exclu
     """
     session = Session()
     found = as_list(outputs)
-    for fresh, table in indexes(chosen_passes(include, exclude)):
-        found = session.run(found, fresh, table)
+    with garbage_left_alone():
+        for fresh, table in indexes(chosen_passes(include, exclude)):
+            found = session.run(found, fresh, table)
     return found[0] if isinstance(outputs, Variable) else found
 
 
