@@ -268,7 +268,7 @@ def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[st
             unconstrained[name] = value
         else:
             known = ", ".join(map(str, model.free_RVs))
-            raise KeyError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}. At {describe(user_line())}")
+            raise ValueError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}. At {describe(user_line())}")
     point = initial_point(model, seed, own)
     return {n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v for n, v in point.items()}
 

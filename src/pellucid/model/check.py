@@ -67,7 +67,7 @@ def given_values(model: Model, point: Mapping[str, Any]) -> dict[Any, np.ndarray
     unknown, missing = set(point) - set(names), set(names) - set(point)
     if unknown or missing:
         text = f"has no value for {', '.join(sorted(missing))}" if missing else f"has values for {', '.join(sorted(unknown))}, which the model does not have"
-        raise KeyError(f"The point {text}. The value variables are {', '.join(names) or 'none'}.")
+        raise ValueError(f"The point {text}. The value variables are {', '.join(names) or 'none'}.")
     return {v: as_input(v, point[name]) for name, v in names.items()}
 
 

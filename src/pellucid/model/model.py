@@ -434,5 +434,5 @@ def check_name(name: Any) -> str:
             f"A variable's name is a string, not {name!r}; a variable without name is made with `.dist(...)`. At {describe(user_line())}"
         )
     if not name or name.endswith(":"):
-        raise KeyError(f"A name must not be empty or end with ':', as {name!r} does. At {describe(user_line())}")
+        raise ValueError(f"A name must not be empty or end with ':', as {name!r} does. At {describe(user_line())}")
     return name

@@ -12,6 +12,11 @@ from pellucid.graph.traverse import variable_depends_on
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.types import TensorType, TensorVariable
 
+try:
+    from pellucid.vectorize import vectorize_graph
+except ModuleNotFoundError:
+    vectorize_graph = None
+
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
@@ -68,23 +73,44 @@ def batched(model: Model, graphs: Mapping[str, TensorVariable], inputs: Sequence
     if key not in model.cache:
         dependent = [name for name, v in graphs.items() if variable_depends_on(v, inputs)]
         fixed = [name for name in graphs if name not in dependent]
-        one = compile_interpreter(inputs, rewrite_graph([graphs[name] for name in [*dependent, *fixed]]))
-
-        def run(*blocks):
-            rows = [one(*[b[i] for b in blocks]) for i in range(len(blocks[0]))]
-            return [np.array([r[k] for r in rows]) if k < len(dependent) else rows[0][k] for k in range(len(graphs))]
-
-        model.cache[key] = ordered(run, [*dependent, *fixed], list(graphs), len(dependent))
+        run = widened([graphs[name] for name in dependent], inputs)
+        constants = compile_interpreter([], rewrite_graph([graphs[name] for name in fixed]))
+        model.cache[key] = ordered(run, constants, [*dependent, *fixed], list(graphs))
     return model.cache[key]
 
 
-def ordered(run: Callable[..., list[Any]], computed: Sequence[str], wanted: Sequence[str], dependent: int) -> Callable[..., list[np.ndarray]]:
+def widened(graphs: Sequence[TensorVariable], inputs: Sequence[TensorVariable]) -> Callable[..., list[Any]]:
+    """Graphs as a function of inputs with one more leading axis: vectorised, or row by row where an op cannot be."""
+    if vectorize_graph is None:
+        return row_by_row(graphs, inputs)
+    stacked = [TensorType(v.dtype, (None, *v.type.shape)).variable(name=v.name) for v in inputs]
+    try:
+        wide = vectorize_graph(list(graphs), dict(zip(inputs, stacked, strict=True)))
+    except NotImplementedError:
+        return row_by_row(graphs, inputs)
+    return compile_interpreter(stacked, rewrite_graph(wide))
+
+
+def row_by_row(graphs: Sequence[TensorVariable], inputs: Sequence[TensorVariable]) -> Callable[..., list[Any]]:
+    """The graphs evaluated at one row after the other."""
+    one = compile_interpreter(inputs, rewrite_graph(graphs))
+
+    def run(*blocks: np.ndarray) -> list[Any]:
+        rows = [one(*row) for row in zip(*blocks, strict=True)]
+        return [np.array([np.asarray(r[k]) for r in rows]).reshape(len(rows), *np.shape(rows[0][k])) for k in range(len(graphs))] if rows else []
+
+    return run
+
+
+def ordered(
+    run: Callable[..., list[Any]], constants: Callable[..., list[Any]], computed: Sequence[str], wanted: Sequence[str]
+) -> Callable[..., list[np.ndarray]]:
     """The results in the order wanted, those that are the same for all draws repeated."""
     places = {name: i for i, name in enumerate(computed)}
 
     def call(rows: int, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
         found = [np.asarray(f) for f in run(*blocks)]
-        found[dependent:] = [np.broadcast_to(f, (rows, *f.shape)) for f in found[dependent:]]
+        found += [np.broadcast_to(f, (rows, *np.shape(f))) for f in constants()]
         return [found[places[name]] for name in wanted]
 
     return call
