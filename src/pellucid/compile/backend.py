@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pellucid.graph.nodes import Variable
 
@@ -30,4 +30,4 @@ def load_backend(name: str | None) -> Backend:
     wanted = name or default_backend()
     if wanted not in BACKENDS:
         raise ValueError(f"There is no backend {wanted!r}; there are: {', '.join(BACKENDS)}.")
-    return import_module(BACKENDS[wanted])  # type: ignore[return-value]
+    return cast(Backend, import_module(BACKENDS[wanted]))

@@ -1,4 +1,4 @@
-"""A density evaluated by the interpreter behind the C interface of compiled ones, so that the same samplers can call it."""
+"""A density evaluated by the interpreter behind the C interface of compiled ones, for the same samplers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CallbackDensity:
 
     def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]):
         (self.vector,) = inputs
-        self.length: int = self.vector.type.shape[0]  # type: ignore[attr-defined]
+        self.length: int = self.vector.type.shape[0]
         self.evaluate = compile_interpreter(list(inputs), list(outputs))
         self.failure: BaseException | None = None
         self.function = Signature(self.call)

@@ -39,7 +39,7 @@ class In:
 class Out:
     """An output (PyTensor's spelling; values returned are always the caller's own)."""
 
-    def __init__(self, variable: Variable, borrow: bool = False):  # noqa: FBT001, FBT002  # PyTensor's signature
+    def __init__(self, variable: Variable, borrow: bool = False):  # PyTensor's signature
         self.variable, self.borrow = variable, borrow
 
 
@@ -77,7 +77,7 @@ class Function:
         found = self.executable(*values)
         results = found[: len(self.outputs)]
         for shared, value in zip(self.updates, found[len(self.outputs) :], strict=True):
-            shared.set_value(value)  # type: ignore[attr-defined]
+            shared.set_value(value)
         return self.pack(results)
 
     def bind(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
@@ -88,7 +88,9 @@ class Function:
         places = {p.name: i for i, p in enumerate(self.parameters) if p.name}
         for key, value in named.items():
             if key not in places:
-                raise TypeError(f"{self} has no input called {key!r}; its inputs are {', '.join(map(str, self.inputs))}.")
+                raise TypeError(
+                    f"{self} has no input called {key!r}; its inputs are {', '.join(map(str, self.inputs))}."
+                )
             values[places[key]] = value
         missing = [str(p.variable) for p, v in zip(self.parameters, values, strict=True) if v is None]
         if missing:
@@ -105,7 +107,7 @@ class Function:
         return dprint(self.rewritten, **options)
 
     def compile_report(self) -> dict[str, Any]:
-        """What compiling did: stage times in seconds, cache hit, loops, memory, callbacks (empty for the interpreter)."""
+        """What compiling did: seconds by stage, cache hit, loops, memory, callbacks (empty for the interpreter)."""
         return dict(getattr(self.executable, "report", {}))
 
 
@@ -122,7 +124,11 @@ def as_inputs(inputs: Any) -> list[In]:
     """The inputs with their options."""
     listed = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     found = [i if isinstance(i, In) else In(i) for i in listed if check_input(i)]
-    twice = {str(i.variable) for i in found if [j.variable for j in found].count(i.variable) > 1} if len(found) < 1000 else set()
+    twice = (
+        {str(i.variable) for i in found if [j.variable for j in found].count(i.variable) > 1}
+        if len(found) < 1000
+        else set()
+    )
     if twice:
         raise ValueError(f"Listed twice as input: {', '.join(sorted(twice))}.")
     return found
@@ -159,7 +165,8 @@ def check_complete(inputs: Sequence[In], outputs: Sequence[Variable], on_unused_
     if missing:
         names = ", ".join(sorted(map(str, missing)))
         raise MissingInputError(
-            f"The outputs depend on {names}, which is not among the inputs ({', '.join(str(i.variable) for i in inputs) or 'none'}). "
+            f"The outputs depend on {names}, which is not among the inputs "
+            f"({', '.join(str(i.variable) for i in inputs) or 'none'}). "
             f"Add it to the inputs, or replace it with givens. At {describe(user_line())}"
         )
     unused = [str(v) for v in given if v not in roots]
@@ -243,11 +250,14 @@ def function(
 def as_replacements(givens: Any) -> dict[Variable, Variable]:
     """Givens as a mapping between variables; numbers and arrays become constants."""
     pairs = dict(givens.items() if isinstance(givens, Mapping) else givens)
-    return {old: new if isinstance(new, Variable) else as_tensor_variable(new, dtype=old.dtype) for old, new in pairs.items()}
+    return {
+        old: new if isinstance(new, Variable) else as_tensor_variable(new, dtype=old.dtype)
+        for old, new in pairs.items()
+    }
 
 
 @method
-def eval(variable: Variable, inputs_to_values: Any = None, *, backend: str = "numpy") -> Any:  # noqa: A001
+def eval(variable: Variable, inputs_to_values: Any = None, *, backend: str = "numpy") -> Any:
     """The value of a variable, given values for its inputs by variable or by name.
 
     Examples
@@ -258,10 +268,14 @@ def eval(variable: Variable, inputs_to_values: Any = None, *, backend: str = "nu
     3.0 4.0
     """
     given = dict(inputs_to_values or {})
-    by_name = {v.name: v for v in explicit_graph_inputs(variable) if v.name} if any(isinstance(k, str) for k in given) else {}
+    by_name = (
+        {v.name: v for v in explicit_graph_inputs(variable) if v.name} if any(isinstance(k, str) for k in given) else {}
+    )
     unknown = [k for k in given if isinstance(k, str) and k not in by_name]
     if unknown:
-        raise ValueError(f"{variable} does not depend on {', '.join(unknown)}; its inputs are {', '.join(by_name) or 'none'}.")
+        raise ValueError(
+            f"{variable} does not depend on {', '.join(unknown)}; its inputs are {', '.join(by_name) or 'none'}."
+        )
     values = {by_name[k] if isinstance(k, str) else k: v for k, v in given.items()}
     compiled = function(list(values), variable, on_unused_input="ignore", backend=backend)
     return compiled(*values.values())

@@ -12,7 +12,7 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.random import Draw, RngVariable
+from pellucid.tensor.random import Draw
 from pellucid.tensor.types import TensorType
 
 
@@ -37,18 +37,13 @@ def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
     """The outputs of one node, as arrays of the dtypes that the graph promises."""
     try:
         if len(values) > 1 and hasattr(node.op, "check_arrays"):
-            node.op.check_arrays(node.inputs, values)  # type: ignore[attr-defined]
+            node.op.check_arrays(node.inputs, values)
         found = node.op.impl(NUMPY, *values)
     except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError, OverflowError, MemoryError) as error:
         raise failure(node, values, error) from error
     if len(node.outputs) == 1 and not isinstance(found, tuple):
         found = (found,)
     return [np.asarray(f) if hasattr(v.type, "shape") else f for v, f in zip(node.outputs, found, strict=True)]
-
-
-def known_value(v: Variable) -> Any:
-    """The value that a root brings with it."""
-    return v.get_value(borrow=True) if hasattr(v, "container") else getattr(v, "data", None)
 
 
 def evaluate(outputs: Sequence[Variable], given: Mapping[Variable, Any]) -> list[Any]:
@@ -67,7 +62,7 @@ def private_generators(nodes: Sequence[Apply]) -> set[Variable]:
     return twice
 
 
-def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:  # noqa: A001
+def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:
     """A function of arrays that walks the graph at each call."""
     nodes = toposort(outputs, stop=set(inputs))
     copied = private_generators(nodes)
@@ -80,7 +75,7 @@ def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable
     def run(*arrays: Any) -> list[Any]:
         values: dict[Variable, Any] = dict(zip(inputs, arrays, strict=True))
         for v in roots:
-            values[v] = v.get_value() if isinstance(v, RngVariable) else known_value(v)
+            values[v] = v.get_value(borrow=True)
         with np.errstate(all="ignore"):
             for i, node in enumerate(nodes):
                 arguments = [values[v] for v in node.inputs]
@@ -97,4 +92,4 @@ def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable
 
 def own(value: Any) -> Any:
     """A result that the caller may write into: a copy where it is an input, a constant or a view of one."""
-    return value if not isinstance(value, np.ndarray) or value.base is None and value.flags.owndata else value.copy()
+    return value if not isinstance(value, np.ndarray) or (value.base is None and value.flags.owndata) else value.copy()

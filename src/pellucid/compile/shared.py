@@ -25,18 +25,18 @@ class SharedVariable(TensorVariable):
         self.container: list[np.ndarray] = []
         self.set_value(array)
 
-    def get_value(self, borrow: bool = False) -> np.ndarray:  # noqa: FBT001, FBT002  # PyTensor's signature
+    def get_value(self, borrow: bool = False) -> np.ndarray:  # PyTensor's signature
         """The current value: a copy, unless `borrow`."""
         return self.container[0] if borrow else self.container[0].copy()
 
-    def set_value(self, value: Any, borrow: bool = False) -> None:  # noqa: FBT001, FBT002  # PyTensor's signature
+    def set_value(self, value: Any, borrow: bool = False) -> None:  # PyTensor's signature
         """Replace the value by one of the same dtype, rank and static shape."""
         array = check_value(self, value)
         self.container[:] = [array if borrow else array.copy()]
 
 
 def check_value(v: TensorVariable, value: Any) -> np.ndarray:
-    """`value` as an array that `v` can hold: cast only where nothing is lost; raises a TypeError or ValueError that says why."""
+    """`value` as an array that `v` can hold, cast only where nothing is lost; otherwise an error that says why."""
     array = to_array(value)
     want = np.dtype(v.dtype)
     if array.dtype != want:
@@ -45,7 +45,10 @@ def check_value(v: TensorVariable, value: Any) -> np.ndarray:
         raise ValueError(f"'{v}' needs {v.ndim} axes, but the value has shape {array.shape}.")
     for axis, (n, m) in enumerate(zip(v.type.shape, array.shape, strict=True)):
         if n is not None and n != m:
-            raise ValueError(f"'{v}' has static shape {v.type.shape}, but the value has shape {array.shape}: axis {axis} must be {n}.")
+            raise ValueError(
+                f"'{v}' has static shape {v.type.shape}, but the value has shape {array.shape}: "
+                f"axis {axis} must be {n}."
+            )
     return array
 
 
@@ -61,13 +64,16 @@ def cast_losslessly(v: TensorVariable, array: np.ndarray, want: np.dtype) -> np.
         lossless = array.dtype.kind in "biu" and np.array_equal(array.astype(want), array)
     if not lossless:
         raise TypeError(
-            f"'{v}' holds {want}, but the value is {array.dtype}{f' of shape {array.shape}' if array.ndim else ''}, which would lose "
-            f"information. Convert it yourself with .astype('{want}'), or make '{v}' of dtype {array.dtype}."
+            f"'{v}' holds {want}, but the value is {array.dtype}{f' of shape {array.shape}' if array.ndim else ''}, "
+            f"which would lose information. Convert it yourself with .astype('{want}'), "
+            f"or make '{v}' of dtype {array.dtype}."
         )
     return array.astype(want)
 
 
-def shared(value: Any, name: str | None = None, *, shape: Sequence[int | None] | None = None, borrow: bool = False) -> Any:
+def shared(
+    value: Any, name: str | None = None, *, shape: Sequence[int | None] | None = None, borrow: bool = False
+) -> Any:
     """A shared variable with this initial value (a generator gives a shared generator).
 
     Parameters

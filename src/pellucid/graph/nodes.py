@@ -39,10 +39,13 @@ class Variable:
 
     __slots__ = ("__weakref__", "index", "name", "owner", "type")
 
+    type: Any
+    """Any, for a reader of types: what a type offers depends on the kind of variable."""
+
     has_value = False
     """Whether the variable brings its own value (a constant, a shared variable), so that no caller need give it."""
 
-    def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):  # noqa: A002
+    def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):
         self.type, self.owner, self.index, self.name = type, owner, index, name
 
     def __str__(self) -> str:
@@ -52,6 +55,14 @@ class Variable:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def get_value(self, borrow: bool = False) -> Any:
+        """The value that the variable brings with it, where `has_value`."""
+        raise TypeError(f"{self} has no value of its own: give it one when you evaluate what depends on it.")
+
+    def set_value(self, value: Any) -> None:
+        """Replace the value, where the variable is shared state."""
+        raise TypeError(f"{self} is not shared, so its value cannot be set.")
 
     def key(self) -> object:
         """What makes two leaves the same value; by default, being the same leaf."""
@@ -70,6 +81,9 @@ class Apply:
     """
 
     __slots__ = ("__weakref__", "inputs", "line", "op", "outputs")
+
+    op: Any
+    """Any, for a reader of types: which facets an op has depends on its kind."""
 
     def __init__(self, op: Op, inputs: Sequence[Variable], types: Sequence[Type] | None = None):
         self.op, self.inputs = op, tuple(inputs)

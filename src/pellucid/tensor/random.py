@@ -40,15 +40,15 @@ class RngVariable(Variable):
         """A root always has a state."""
         return self.owner is None
 
-    def get_value(self) -> np.random.Generator:
+    def get_value(self, borrow: bool = False) -> np.random.Generator:
         """The generator, made with fresh entropy when none was set."""
         if self.generator is None:
             self.generator = np.random.default_rng()
         return self.generator
 
-    def set_value(self, generator: np.random.Generator) -> None:
+    def set_value(self, value: np.random.Generator) -> None:
         """Use this generator from now on."""
-        self.generator = generator
+        self.generator = value
 
     def __str__(self) -> str:
         return self.name or ("RNG" if self.owner is None else f"{self.owner.op}.{self.index}")

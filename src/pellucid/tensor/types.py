@@ -126,7 +126,7 @@ class Constant(TensorVariable):
     has_value = True
 
     def __init__(self, data: Any, name: str | None = None):
-        array = np.array(data)  # a copy: what the user does to the array later cannot change the graph
+        array = np.array(data, order="C")  # a copy: what the user does to the array later cannot change the graph
         array.flags.writeable = False
         self.data = array
         super().__init__(TensorType(canonical_dtype(array.dtype), array.shape), name=name)
@@ -145,6 +145,10 @@ class Constant(TensorVariable):
         if self.data.size > SMALL:
             return self
         return self.type, self.data.tobytes()
+
+    def get_value(self, borrow: bool = False) -> np.ndarray:
+        """The array (which is read-only, so nothing need be copied)."""
+        return self.data
 
     @property
     def value(self) -> np.ndarray:
@@ -176,7 +180,9 @@ class NoneVariable(Variable):
     __slots__ = ()
 
     has_value = True
-    data = None
+
+    def get_value(self, borrow: bool = False) -> None:
+        """Nothing."""
 
     def __str__(self) -> str:
         return "None"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,12 @@ class Host:
     def evaluate(self, node: Apply, table: int) -> None:
         """Read the inputs, run the reference, write the outputs."""
         variables = [*node.inputs, *node.outputs]
-        total = sum(1 + len(v.type.shape) for v in variables)  # type: ignore[attr-defined]
+        total = sum(1 + len(v.type.shape) for v in variables)
         words = (ctypes.c_int64 * total).from_address(table)
         arrays, at = [], 0
         for v in variables:
-            ndim = len(v.type.shape)  # type: ignore[attr-defined]
-            arrays.append(array_at(words[at], tuple(words[at + 1 : at + 1 + ndim]), v.type.dtype))  # type: ignore[attr-defined]
+            ndim = len(v.type.shape)
+            arrays.append(array_at(words[at], tuple(words[at + 1 : at + 1 + ndim]), v.type.dtype))
             at += 1 + ndim
         with np.errstate(all="ignore"):
             found = interpreter.apply_node(node, arrays[: len(node.inputs)])
@@ -82,7 +82,7 @@ def array_at(address: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size == 0:
         return np.empty(shape, dtype)
-    return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)
+    return np.ndarray(shape, dtype, memoryview((ctypes.c_char * size).from_address(address)))
 
 
 class Native:
@@ -104,16 +104,24 @@ class Native:
         exports = ["pellucid_main", *(["pellucid_density"] if density else [])]
         self.library = jit.compile_ir(self.module.text, exports, imports)
         self.inputs, self.outputs, self.lowered = list(inputs), list(outputs), lowered
-        self.state = [v for v in self.module.plan.roots if v not in set(inputs)]
+        # Constants are bound once, shared variables at each call; both follow the inputs in the table of arguments.
+        state = list(enumerate(self.module.plan.roots))[len(inputs) :]
+        self.constants = [(i, contiguous(v.get_value(borrow=True))) for i, v in state if isinstance(v, Constant)]
+        self.shared = [(i, v) for i, v in state if not isinstance(v, Constant)]
         self.extents = ExtentProgram(self.module)
         self.report = {
             "backend": "llvm", "plan_and_write": written - start, "compile_and_link": clock() - written,
             **self.library.report, **describe_plan(self.module),
         }  # fmt: skip
 
-    def state_arrays(self) -> list[np.ndarray]:
-        """The current values of constants and shared variables."""
-        return [contiguous(interpreter.known_value(v)) for v in self.state]
+    def shared_arrays(self) -> list[tuple[int, np.ndarray]]:
+        """The current values of shared variables, with their places in the table."""
+        return [(i, contiguous(v.get_value(borrow=True))) for i, v in self.shared]
+
+    def roots(self, given: Sequence[np.ndarray], shared: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
+        """The arrays of all roots in order."""
+        placed = dict([*self.constants, *shared])
+        return [*given, *(placed[i] for i in sorted(placed))]
 
     def check(self, code: int) -> None:
         """Raise the error that a code stands for."""
@@ -130,9 +138,17 @@ class ExtentProgram:
     def __init__(self, module: Module):
         self.module = module
         plan = module.plan
-        wanted = [*module.symbols, *(n for v in module.outputs for n in plan.shape(v)), *(n for s in module.slots for n in s.extents)]
+        wanted = [
+            *module.symbols,
+            *(n for v in module.outputs for n in plan.shape(v)),
+            *(n for s in module.slots for n in s.extents),
+        ]
         self.equalities = plan.extents.equalities
-        wanted += [n for a, b, node, _ in self.equalities for n in (a, b, *(m for v in node.inputs for m in plan.extents.of[v]))]
+        wanted += [
+            n
+            for a, b, node, _ in self.equalities
+            for n in (a, b, *(m for v in node.inputs for m in plan.extents.of[v]))
+        ]
         self.symbolic = list(dict.fromkeys(n for n in wanted if not isinstance(n, int)))
         self.roots = plan.roots
         self.by_shape = all(depends_on_shapes(n) for n in self.symbolic)
@@ -160,9 +176,10 @@ def misfit(node: Apply, axis: int, first: int, second: int, shapes: Sequence[tup
     low, high = sorted((first, second))
     inputs = "\n".join(f"  - '{v}' of shape {shape}" for v, shape in zip(node.inputs, shapes, strict=True))
     return ShapeError(
-        f"The inputs of {node.op} do not fit: axis {axis} has lengths {low} and {high}.\n{inputs}\n  at {describe(node.line)}\n"
-        "  Only an axis that is known to have length 1 when the graph is written may stretch (use x[:, None], pt.col, pt.row, "
-        "or shape=(1, ...))."
+        f"The inputs of {node.op} do not fit: axis {axis} has lengths {low} and {high}.\n{inputs}\n"
+        f"  at {describe(node.line)}\n"
+        "  Only an axis that is known to have length 1 when the graph is written may stretch "
+        "(use x[:, None], pt.col, pt.row, or shape=(1, ...))."
     )
 
 
@@ -171,7 +188,7 @@ def depends_on_shapes(extent: Extent) -> bool:
     stack = [extent]
     while stack:
         v = stack.pop()
-        if isinstance(v, int) or isinstance(v, Constant):
+        if isinstance(v, (int, Constant)):
             continue
         if v.owner is None:
             return False
@@ -182,7 +199,8 @@ def depends_on_shapes(extent: Extent) -> bool:
 
 def contiguous(array: Any) -> np.ndarray:
     """An array as native code reads it: row-major, aligned."""
-    return np.require(array, requirements=("C", "A"))
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=("C", "A"))
 
 
 def slot_bytes(slot: Slot, value: Callable[[Extent], int]) -> int:
@@ -216,25 +234,28 @@ class Binding:
 class Workspace:
     """Memory of one caller: the argument table and the workspace that it points into."""
 
-    def __init__(self, native: Native, binding: Binding, state: Sequence[np.ndarray]):
+    def __init__(self, native: Native, binding: Binding):
         module = native.module
-        roots, outs = len(module.plan.roots), len(module.outputs)
+        outputs = len(module.plan.roots)
+        slots = outputs + len(module.outputs)
         self.binding = binding
         self.memory = np.zeros(binding.workspace + 64, np.uint8)
-        self.args = np.zeros(roots + outs + len(module.slots) + 1, np.uint64)
         start = -(-self.memory.ctypes.data // 64) * 64
-        self.args[roots + outs : -1] = start + binding.offsets[:-1]
-        self.args[-1] = binding.dims.ctypes.data
-        self.state: list[np.ndarray] = []
-        self.first_state = len(native.inputs)
-        self.set_state(state)
-        self.address = self.args.ctypes.data
+        self.args = (ctypes.c_uint64 * (slots + len(module.slots) + 1))()
+        self.args[slots:] = [*(start + int(o) for o in binding.offsets[:-1]), binding.dims.ctypes.data]
+        self.point(native.constants)
+        self.shared: Sequence[tuple[int, np.ndarray]] = ()
+        self.address = ctypes.addressof(self.args)
 
-    def set_state(self, state: Sequence[np.ndarray]) -> None:
-        """Point at the current constants and shared values."""
-        self.state = list(state)  # keeps them alive
-        for i, array in enumerate(self.state):
-            self.args[self.first_state + i] = array.ctypes.data
+    def point(self, arrays: Iterable[tuple[int, np.ndarray]]) -> None:
+        """Enter the addresses of arrays at their places in the table."""
+        for i, array in arrays:
+            self.args[i] = array.ctypes.data
+
+    def share(self, shared: Sequence[tuple[int, np.ndarray]]) -> None:
+        """Point at the current values of shared variables, and keep them alive."""
+        self.shared = shared
+        self.point(shared)
 
 
 class Executable:
@@ -246,40 +267,43 @@ class Executable:
         self.call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.native.library.address("pellucid_main"))
         self.bindings: dict[tuple[Any, ...], Binding] = {}
         self.free: dict[Binding, list[Workspace]] = {}
-        self.place = {v: i for i, v in enumerate(self.native.module.outputs)}
+        module = self.native.module
+        self.place = {v: i for i, v in enumerate(module.outputs)}
+        self.dtypes = [np.dtype(v.type.dtype) for v in module.outputs]
+        self.first_output = len(module.plan.roots)
+        self.direct = self.native.lowered == module.outputs
 
-    def binding(self, arrays: Sequence[np.ndarray]) -> Binding:
+    def binding(self, given: Sequence[np.ndarray], shared: Sequence[tuple[int, np.ndarray]]) -> Binding:
         """The binding for these arrays, computed once per combination of shapes."""
-        if not self.native.extents.by_shape:
-            return Binding(self.native, arrays)
-        key = tuple(a.shape for a in arrays)
+        native = self.native
+        if not native.extents.by_shape:
+            return Binding(native, native.roots(given, shared))
+        key = (*(a.shape for a in given), *(a.shape for _, a in shared))
         found = self.bindings.get(key)
         if found is None:
             if len(self.bindings) > 64:
                 self.bindings.clear()
                 self.free.clear()
-            found = self.bindings[key] = Binding(self.native, arrays)
+            found = self.bindings[key] = Binding(native, native.roots(given, shared))
         return found
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         native = self.native
-        given = [contiguous(a) for a in arrays]
-        state = native.state_arrays()
-        binding = self.binding([*given, *state])
-        spare = self.free.get(binding)
-        workspace = spare.pop() if spare else Workspace(native, binding, state)
-        workspace.set_state(state)
-        roots = len(native.module.plan.roots)
-        results = [np.empty(s, v.type.dtype) for s, v in zip(binding.shapes, native.module.outputs, strict=True)]  # type: ignore[attr-defined]
-        for i, a in enumerate(given):
-            workspace.args[i] = a.ctypes.data
-        for i, r in enumerate(results):
-            workspace.args[roots + i] = r.ctypes.data
+        given, shared = [contiguous(a) for a in arrays], native.shared_arrays()
+        binding = self.binding(given, shared)
+        spare = self.free.setdefault(binding, [])
+        workspace = spare.pop() if spare else Workspace(native, binding)
+        results = [np.empty(shape, dtype) for shape, dtype in zip(binding.shapes, self.dtypes, strict=True)]
+        workspace.share(shared)
+        workspace.point(enumerate(given))
+        workspace.point(enumerate(results, self.first_output))
         code = self.call(workspace.address)
         if native.extents.by_shape:
-            self.free.setdefault(binding, []).append(workspace)
+            spare.append(workspace)
+        else:
+            del self.free[binding]
         native.check(code)
-        return self.collect(given, results)
+        return results if self.direct else self.collect(given, results)
 
     def collect(self, given: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs in order: computed ones, and copies of roots that are outputs themselves."""
@@ -289,7 +313,7 @@ class Executable:
             if v in self.place:
                 out.append(results[self.place[v]])
             else:
-                out.append(np.array(values[v] if v in values else interpreter.known_value(v)))
+                out.append(np.array(values[v] if v in values else v.get_value(borrow=True)))
         return out
 
 
@@ -304,7 +328,7 @@ class Interpreted:
         return self.run(*arrays)
 
 
-def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:  # noqa: A001
+def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:
     """A function of arrays in native code; what cannot be compiled is interpreted, and the report says why."""
     try:
         return Executable(inputs, outputs)
@@ -327,13 +351,14 @@ class NativeDensity:
             raise NotCompilable("the log-density or its gradient is constant")
         self.address = self.native.library.address("pellucid_density")
         self.report = self.native.report
-        self.dimension = int(inputs[0].type.shape[0])  # type: ignore[attr-defined]
+        self.dimension = int(inputs[0].type.shape[0])
         self.contexts: list[Workspace] = []
 
     def context(self) -> int:
         """The address of a context with its own workspace, for one thread; it lives as long as this object."""
-        state = self.native.state_arrays()
-        workspace = Workspace(self.native, Binding(self.native, [np.zeros(self.dimension), *state]), state)
+        shared = self.native.shared_arrays()
+        workspace = Workspace(self.native, Binding(self.native, self.native.roots([np.zeros(self.dimension)], shared)))
+        workspace.share(shared)
         self.contexts.append(workspace)
         return workspace.address
 

@@ -15,9 +15,9 @@ def pointer_to(k: Kernel, v: Variable) -> str:
     """The address of a variable's elements; a scalar that is nowhere in memory is put there."""
     if k.in_memory(v):
         return k.base(v)
-    dtype = v.type.dtype  # type: ignore[attr-defined]
+    dtype = v.type.dtype
     place = k.cell(dtype)
-    k.store_now(k.element(v, tuple(k.integer(0) for _ in v.type.shape)), place)  # type: ignore[attr-defined]
+    k.store_now(k.element(v, tuple(k.integer(0) for _ in v.type.shape)), place)
     return place.text
 
 
@@ -109,7 +109,7 @@ class Matrices:
 def emit_call(k: Kernel, sink: Sink) -> None:
     """A node computed by library routines."""
     node = sink.node
-    node.op.call(Matrices(k, sink), node.outputs[0], *node.inputs)  # type: ignore[union-attr]
+    node.op.call(Matrices(k, sink), node.outputs[0], *node.inputs)
 
 
 def emit_callback(k: Kernel, sink: Sink) -> None:
@@ -118,7 +118,7 @@ def emit_callback(k: Kernel, sink: Sink) -> None:
     number = len(k.host_nodes)
     k.host_nodes.append(node)  # type: ignore[arg-type]
     words: list[Value] = []
-    for v in (*node.inputs, *node.outputs):  # type: ignore[union-attr]
+    for v in (*node.inputs, *node.outputs):
         pointer = pointer_to(k, v)
         address = k.fresh()
         k.scopes[-1].lines.append(f"  {address} = ptrtoint ptr {pointer} to i64")

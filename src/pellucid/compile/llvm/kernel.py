@@ -81,7 +81,7 @@ class Kernel(Scalars):
             return pointer
         row = self.product(self.shape(v)[1:])
         offset = self.mul(self.total(before), row)
-        return self.element_pointer(pointer, offset, v.type.dtype).text  # type: ignore[attr-defined]
+        return self.element_pointer(pointer, offset, v.type.dtype).text
 
     def total(self, extents: Sequence[Extent]) -> Value:
         """The sum of lengths."""
@@ -130,11 +130,11 @@ class Kernel(Scalars):
 
     def address(self, v: Variable, index: Sequence[Value]) -> Value:
         """The address of an element of a variable in memory."""
-        return self.element_pointer(self.base(v), self.ravel(index, self.shape(v)), v.type.dtype)  # type: ignore[attr-defined]
+        return self.element_pointer(self.base(v), self.ravel(index, self.shape(v)), v.type.dtype)
 
     def read(self, v: Variable, offset: Value) -> Value:
         """An element in memory, by row-major position; read once per scope, since what is read is no longer written."""
-        dtype = v.type.dtype  # type: ignore[attr-defined]
+        dtype = v.type.dtype
         address = self.element_pointer(self.base(v), offset, dtype)
         size = np.dtype(dtype).itemsize
         found = self.emit(f"load {memory_type(dtype)}, ptr {address.text}, align {size}", dtype, (offset,))
@@ -193,7 +193,7 @@ class Kernel(Scalars):
     def checked_position(self, value: Value, x: Variable, axis: int, source: Variable) -> Value:
         """An element of an index array as a position along an axis of x; what is out of range fails."""
         value, n = self.cast(value, "int64"), self.extent(x, axis)
-        static = x.type.shape[axis]  # type: ignore[attr-defined]
+        static = x.type.shape[axis]
         if isinstance(source, Constant) and static is not None and (source.data.size == 0 or source.data.min() >= 0):
             return value  # checked when the graph was written
         wrapped = self.select(self.compare("lt", value, self.integer(0)), self.add(value, n), value)
@@ -226,12 +226,12 @@ class Kernel(Scalars):
 
     def broadcast_index(self, v: Variable, index: Sequence[Value]) -> tuple[Value, ...]:
         """The index into an operand of a broadcast."""
-        shape = v.type.shape  # type: ignore[attr-defined]
+        shape = v.type.shape
         mine = index[len(index) - len(shape) :]
         return tuple(self.integer(0) if n == 1 else i for n, i in zip(shape, mine, strict=True))
 
-    def lookup(self, v: Variable, index: Any) -> Value | None:
-        """An element that is a constant, known already, or in memory."""
+    def lookup(self, v: Variable, index: Any) -> Any:
+        """An element that is a constant, known already, or in memory; None for one that must be computed."""
         if isinstance(v, Constant) and v.data.ndim == 0:
             return self.constant(v.data.item(), v.type.dtype)
         key = (v, *index)
@@ -258,8 +258,8 @@ class Kernel(Scalars):
     def run(self, v: Variable, index: Any) -> Value:
         """Compute an element with an explicit stack of suspended ops."""
         stack: list[tuple[Generator[Any, Any, Any], Any]] = [self.start(v, index)]
-        answer: Value | None = None
-        while stack:
+        answer: Any = None
+        while True:
             steps, key = stack[-1]
             try:
                 wanted, at = steps.send(answer)
@@ -267,11 +267,12 @@ class Kernel(Scalars):
                 stack.pop()
                 answer = done.value
                 self.scopes[answer.depth].known[key] = answer
+                if not stack:
+                    return answer
                 continue
             answer = self.lookup(wanted, at)
             if answer is None:
                 stack.append(self.start(wanted, at))
-        return answer  # type: ignore[return-value]
 
     def start(self, v: Variable, index: Any) -> tuple[Generator[Any, Any, Any], Any]:
         """Begin the computation of an element."""
@@ -284,7 +285,7 @@ class Kernel(Scalars):
         if isinstance(node.op, Elementwise):
             return self.elementwise(node, index), key
         self.output = v
-        return node.op.at(self, index, *node.inputs), key  # type: ignore[attr-defined]
+        return node.op.at(self, index, *node.inputs), key
 
     def elementwise(self, node: Apply, index: Sequence[Value]) -> Generator[Any, Any, Value]:
         """The element of an elementwise node."""
@@ -292,8 +293,8 @@ class Kernel(Scalars):
         args = []
         for i, v in enumerate(node.inputs):
             value = yield v, self.broadcast_index(v, index)
-            args.append(value if i in op.raw else self.cast(value, dtype))  # type: ignore[attr-defined]
-        return self.cast(self.apply(op.llvm, args), node.outputs[0].type.dtype)  # type: ignore[attr-defined]
+            args.append(value if i in op.raw else self.cast(value, dtype))
+        return self.cast(self.apply(op.llvm, args), node.outputs[0].type.dtype)
 
     def run_steps(self, steps: Generator[Any, Any, Any]) -> Any:
         """Answer what a generator asks for, and give back what it returns."""

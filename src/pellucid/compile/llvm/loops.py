@@ -60,13 +60,13 @@ class Nest:
 
     def begin(self, sink: Sink) -> None:
         """Set the accumulator of a reduction."""
-        dtype = sink.target.type.dtype  # type: ignore[attr-defined]
+        dtype = sink.target.type.dtype
         self.cells[sink] = self.k.cell(dtype)
         self.k.store_now(self.k.constant(start_of(sink), dtype), self.cells[sink])
 
     def finish(self, sink: Sink) -> None:
         """Take the result of a reduction out of its accumulator."""
-        out, dtype = sink.target, sink.target.type.dtype  # type: ignore[attr-defined]
+        out, dtype = sink.target, sink.target.type.dtype
         total = self.k.load_now(self.cells[sink], dtype)
         kept = self.kept_index(sink)
         if self.k.in_memory(out):
@@ -79,13 +79,13 @@ class Nest:
         loops, out = iter(self.index), []
         for axis, n in enumerate(sink.extents):
             position = self.k.integer(0) if isinstance(n, int) and n == 1 else next(loops, None)
-            if axis not in sink.node.op.axes:  # type: ignore[union-attr]
+            if axis not in sink.node.op.axes:
                 out.append(position)
         return out
 
     def fill(self, sink: Sink) -> None:
         """Set the whole result of a reduction over outer axes to its start."""
-        out, dtype = sink.target, sink.target.type.dtype  # type: ignore[attr-defined]
+        out, dtype = sink.target, sink.target.type.dtype
         size, start = self.k.product(self.k.shape(out)), self.k.constant(start_of(sink), dtype)
         self.k.loop(size, lambda i: self.k.store_now(start, self.k.element_pointer(self.k.base(out), i, dtype)))
 
@@ -99,13 +99,13 @@ class Nest:
         elif sink.kind == "store":
             self.store(sink, index)
         else:
-            value = self.k.cast(self.k.element(sink.value, tuple(index)), sink.target.type.dtype)  # type: ignore[attr-defined]
+            value = self.k.cast(self.k.element(sink.value, tuple(index)), sink.target.type.dtype)
             place = self.cells[sink] if sink in self.trailing else self.k.address(sink.target, self.kept_index(sink))
             self.combine(sink, value, place)
 
     def combine(self, sink: Sink, value: Value, place: Value) -> None:
         """Combine a value into an accumulator."""
-        recipe = sink.node.op.reduction.combine.llvm  # type: ignore[union-attr]
+        recipe = sink.node.op.reduction.combine.llvm
         old = self.k.load_now(place, value.dtype)
         self.k.store_now(self.k.apply(recipe, [old, value]), place)
 
@@ -116,25 +116,25 @@ class Nest:
             place[axis] = self.k.add(place[axis], self.k.total(before))
         # Its own memory holds nothing yet, so the element must be computed, not read.
         compute = self.k.compute if sink.value is target else self.k.element
-        value = self.k.cast(compute(sink.value, tuple(index)), target.type.dtype)  # type: ignore[attr-defined]
+        value = self.k.cast(compute(sink.value, tuple(index)), target.type.dtype)
         if self.k.in_memory(target):
             self.k.store_now(value, self.k.address(target, place))
 
     def update(self, sink: Sink, index: Sequence[Value]) -> None:
         """Set or add an element at the position that the op picks."""
         k, node = self.k, sink.node
-        target, op = sink.target, node.op  # type: ignore[union-attr]
+        target, op = sink.target, node.op
         k.output = target
-        place = k.run_steps(op.update(k, tuple(index), node.inputs[0], node.inputs[2:]))  # type: ignore[union-attr]
+        place = k.run_steps(op.update(k, tuple(index), node.inputs[0], node.inputs[2:]))
         value = k.element(sink.value, k.broadcast_index(sink.value, index))
-        value = k.cast(value, target.type.dtype)  # type: ignore[attr-defined]
+        value = k.cast(value, target.type.dtype)
         address = k.address(target, place)
         k.store_now(value if op.sets else k.add(k.load_now(address, value.dtype), value), address)
 
 
 def kept_prefix(sink: Sink) -> int | None:
     """How many loops stay outside a reduction when its axes are the innermost loops; None when they are not."""
-    axes = set(sink.node.op.axes)  # type: ignore[union-attr]
+    axes = set(sink.node.op.axes)
     loops = [axis in axes for axis, n in enumerate(sink.extents) if not (isinstance(n, int) and n == 1)]
     kept = loops.count(False)
     return kept if not any(loops[:kept]) else None
@@ -143,13 +143,13 @@ def kept_prefix(sink: Sink) -> int | None:
 def start_of(sink: Sink) -> object:
     """The value of an empty reduction."""
     with np.errstate(all="ignore"):
-        return sink.node.op.reduction.start(np.dtype(sink.target.type.dtype))  # type: ignore[union-attr,attr-defined]
+        return sink.node.op.reduction.start(np.dtype(sink.target.type.dtype))
 
 
 def emit_cumulate(k: Kernel, sink: Sink) -> None:
     """A running reduction along one axis, inside loops over the others."""
-    axis, shape = sink.node.op.axis, k.shape(sink.target)  # type: ignore[union-attr]
-    dtype = sink.target.type.dtype  # type: ignore[attr-defined]
+    axis, shape = sink.node.op.axis, k.shape(sink.target)
+    dtype = sink.target.type.dtype
     cell = k.cell(dtype)
     index: dict[int, Value] = {}
     order = [a for a in range(len(shape)) if a != axis]
@@ -158,7 +158,7 @@ def emit_cumulate(k: Kernel, sink: Sink) -> None:
         index[axis] = i
         place = tuple(index[a] for a in range(len(shape)))
         value = k.cast(k.element(sink.value, place), dtype)
-        total = k.apply(sink.node.op.reduction.combine.llvm, [k.load_now(cell, dtype), value])  # type: ignore[union-attr]
+        total = k.apply(sink.node.op.reduction.combine.llvm, [k.load_now(cell, dtype), value])
         k.store_now(total, cell)
         k.store_now(total, k.address(sink.target, place))
 

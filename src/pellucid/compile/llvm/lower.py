@@ -23,12 +23,11 @@ class NotCompilable(TypeError):
 
 def compute_dtype(node: Apply) -> str:
     """The dtype in which an elementwise node computes."""
-    op, out = node.op, node.outputs[0].type.dtype  # type: ignore[attr-defined]
-    dtypes = [v.type.dtype for i, v in enumerate(node.inputs) if i not in op.raw]  # type: ignore[attr-defined]
+    op, out = node.op, node.outputs[0].type.dtype
+    dtypes = [v.type.dtype for i, v in enumerate(node.inputs) if i not in op.raw]
     if out != "bool" or not dtypes:
         return out
-    same = dtypes[0] if len(set(dtypes)) == 1 else result_dtype(_promotion, tuple(dtypes))
-    return same
+    return dtypes[0] if len(set(dtypes)) == 1 else result_dtype(_promotion, tuple(dtypes))
 
 
 _promotion = Elementwise("promotion", "", lambda xp, *a: xp.empty(0, xp.result_type(*a)), domain=((0.0, 1.0),) * 2)
@@ -42,7 +41,7 @@ def kind_of(node: Apply) -> str:
         return "callback"
     if isinstance(op, Elementwise):
         return "inline" if has_code(op.llvm, compute_dtype(node)) else "callback"
-    wanted = getattr(op, "lowering", None)
+    wanted: Any = getattr(op, "lowering", None)
     if callable(wanted):
         wanted = wanted(node)
     if wanted == "call" and any(v.type.dtype != "float64" for v in tensors):
@@ -112,7 +111,7 @@ class Extents:
 
     def root(self, v: Variable) -> tuple[Extent, ...]:
         """The extents of a root: static numbers, or its own dimensions."""
-        return tuple(self.symbol(Dim(i)(v)) if n is None else n for i, n in enumerate(v.type.shape))  # type: ignore[attr-defined]
+        return tuple(self.symbol(Dim(i)(v)) if n is None else n for i, n in enumerate(v.type.shape))
 
     def symbol(self, extent: Extent) -> Extent:
         """An extent expression, value-numbered so that equal expressions are one symbol."""
@@ -149,7 +148,7 @@ class Extents:
             mine = self.of[v]
             for i, n in enumerate(mine):
                 axis = len(out) - len(mine) + i
-                if v.type.shape[i] != 1:  # type: ignore[attr-defined]
+                if v.type.shape[i] != 1:
                     self.unite(n, out[axis], node, axis)
 
     def final(self, v: Variable) -> tuple[Extent, ...]:

@@ -54,7 +54,7 @@ def needs_memory(plan: Plan) -> list[Variable]:
 
 
 def lifetimes(plan: Plan) -> dict[Variable, tuple[int, int]]:
-    """For each stored variable the first group that writes it and the last that touches it (joins with their pieces)."""
+    """For each stored variable the first group that writes it and the last that touches it."""
     home = lambda v: plan.placed.get(v, (v,))[0]  # noqa: E731
     found: dict[Variable, tuple[int, int]] = {}
 
@@ -80,8 +80,13 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
     members = needs_memory(plan)
     for place in range(len(plan.groups)):
         for v in [m for m in members if life[m][0] == place]:
-            extents = tuple(sorted((n for n in plan.shape(v) if n != 1), key=lambda n: (isinstance(n, int), id(n) if not isinstance(n, int) else n)))
-            slot = Slot(extents, np.dtype(v.type.dtype).itemsize)  # type: ignore[attr-defined]
+            extents = tuple(
+                sorted(
+                    (n for n in plan.shape(v) if n != 1),
+                    key=lambda n: (isinstance(n, int), id(n) if not isinstance(n, int) else n),
+                )
+            )
+            slot = Slot(extents, np.dtype(v.type.dtype).itemsize)
             if free.get(slot):
                 number[v] = free[slot].pop()
             else:
@@ -108,9 +113,32 @@ def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bo
     kernel = Kernel(plan, pointers, reciprocals=density)
     for group in plan.groups:
         emit_group(kernel, group)
-    names = [*(f"%r{i}" for i in range(len(plan.roots))), *(f"%o{i}" for i in range(len(targets))), *(f"%w{i}" for i in range(len(slots)))]
-    text = "\n".join([declarations(kernel), body(kernel, names, len(plan.roots)), main_entry(names), *([density_entry(names, len(plan.roots))] if density else []), "!0 = !{}", ""])
-    return Module(text, plan, targets, slots, list(kernel.symbols), kernel.failures, kernel.host_nodes, sorted(kernel.routines), len(plan.groups))
+    names = [
+        *(f"%r{i}" for i in range(len(plan.roots))),
+        *(f"%o{i}" for i in range(len(targets))),
+        *(f"%w{i}" for i in range(len(slots))),
+    ]
+    text = "\n".join(
+        [
+            declarations(kernel),
+            body(kernel, names, len(plan.roots)),
+            main_entry(names),
+            *([density_entry(names, len(plan.roots))] if density else []),
+            "!0 = !{}",
+            "",
+        ]
+    )
+    return Module(
+        text,
+        plan,
+        targets,
+        slots,
+        list(kernel.symbols),
+        kernel.failures,
+        kernel.host_nodes,
+        sorted(kernel.routines),
+        len(plan.groups),
+    )
 
 
 def declarations(kernel: Kernel) -> str:
@@ -121,7 +149,12 @@ def declarations(kernel: Kernel) -> str:
 def body(kernel: Kernel, names: list[str], roots: int) -> str:
     """The function that computes, over pointers that do not alias each other."""
     readonly = lambda i: " readonly" if i < roots else ""  # noqa: E731
-    parameters = ", ".join([*(f"ptr noalias nocapture{readonly(i)} {n}" for i, n in enumerate(names)), "ptr noalias nocapture readonly %dims"])
+    parameters = ", ".join(
+        [
+            *(f"ptr noalias nocapture{readonly(i)} {n}" for i, n in enumerate(names)),
+            "ptr noalias nocapture readonly %dims",
+        ]
+    )
     return "\n".join([
         f"define internal i32 @body({parameters}) noinline nounwind {{",
         "entry:",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pellucid.compile.llvm import math
 from pellucid.compile.llvm.lower import Extent, Extents, find_extents, kind_of
@@ -29,7 +30,7 @@ class Sink:
     Attributes
     ----------
     kind : {"store", "reduce", "update", "cumulate", "call", "callback"}
-    node : Apply or None
+    node : Apply
         The node that it computes (None for a plain store).
     value : Variable
         What is evaluated at each index: the stored variable, the reduced one, the update.
@@ -45,7 +46,7 @@ class Sink:
     value: Variable
     target: Variable
     extents: tuple[Extent, ...]
-    node: Apply | None = None
+    node: Any = None
     offset: tuple[tuple[Extent, ...], ...] = ()
     after: list[Sink] = field(default_factory=list)
 
@@ -70,7 +71,17 @@ class Group:
 
 def is_scalar(v: Variable) -> bool:
     """Whether a variable has a single element for certain."""
-    return all(n == 1 for n in v.type.shape)  # type: ignore[attr-defined]
+    return all(n == 1 for n in v.type.shape)
+
+
+def made_by(v: Variable, kind: type) -> bool:
+    """Whether a variable is the result of an op of some kind."""
+    return v.owner is not None and isinstance(v.owner.op, kind)
+
+
+def inputs_of(v: Variable) -> Sequence[Variable]:
+    """What a variable is computed from."""
+    return v.owner.inputs if v.owner is not None else ()
 
 
 class Plan:
@@ -140,7 +151,7 @@ class Plan:
         """Whether a node would compute the same element of v again and again."""
         op, cost = node.op, self.cost.get(v, 0)
         if isinstance(op, Reshape) and node.inputs[0] is v:
-            return len([n for n in v.type.shape if n != 1]) > 1 and not isinstance(v.owner.op, (Reshape,))  # type: ignore[attr-defined,union-attr]
+            return len([n for n in v.type.shape if n != 1]) > 1 and not made_by(v, Reshape)
         if not cost:
             return False
         if isinstance(op, (Gather, Scatter)) and node.inputs[0] is v:
@@ -156,7 +167,7 @@ class Plan:
         """
         if self.kinds[node] != "inline" or not node.outputs:
             return False
-        out, mine = node.outputs[0].type.shape, v.type.shape  # type: ignore[attr-defined]
+        out, mine = node.outputs[0].type.shape, v.type.shape
         padded = (1,) * (len(out) - len(mine)) + tuple(mine)
         stretched = [i for i, (a, b) in enumerate(zip(padded, out, strict=False)) if a == 1 and b != 1]
         varying = [i for i, a in enumerate(padded) if a != 1]
@@ -172,7 +183,7 @@ class Plan:
                         seen.setdefault(v, set()).add(number)
         shared = {v for v, groups in seen.items() if len(groups) > 1}
         # Only the outermost of a chain need be stored: what it is made of is then read once.
-        covered = {u for v in shared for u in v.owner.inputs if self.readers.get(u, 0) == 1}  # type: ignore[union-attr]
+        covered = {u for v in shared for u in inputs_of(v) if self.readers.get(u, 0) == 1}
         return shared - covered
 
     # -- sinks and groups
@@ -198,13 +209,13 @@ class Plan:
         """Let stored pieces of a join be computed right where the join wants them."""
         outputs = set(self.outputs)
         for node in self.nodes:
-            if self.kinds[node] != "join" or node.op.axis != 0:  # type: ignore[attr-defined]
+            if self.kinds[node] != "join" or node.op.axis != 0:
                 continue
             offset: list[Extent] = []
             for piece in node.inputs:
                 own = piece.owner
                 if own is not None and self.readers[piece] == 1 and piece not in outputs and not is_scalar(piece):
-                    same_dtype = piece.type.dtype == node.outputs[0].type.dtype  # type: ignore[attr-defined]
+                    same_dtype = piece.type.dtype == node.outputs[0].type.dtype
                     if self.kinds[own] in ("reduce", "update", "call") and same_dtype:
                         self.placed[piece] = node.outputs[0], tuple(offset)
                 offset.append(self.shape(piece)[0])
@@ -220,7 +231,7 @@ class Plan:
         elif kind == "update":
             base = Sink("store", node.inputs[0], out, self.shape(out))
             yield base
-            extents = node.op.update_extents(node.inputs, [self.shape(v) for v in node.inputs])  # type: ignore[attr-defined]
+            extents = node.op.update_extents(node.inputs, [self.shape(v) for v in node.inputs])
             known = tuple(self.extents.find(self.extents.symbol(e)) for e in extents)
             yield Sink("update", node.inputs[1], out, known, node, after=[base])
         elif kind == "cumulate":
@@ -230,11 +241,11 @@ class Plan:
 
     def pieces(self, node: Apply) -> Iterable[Sink]:
         """A store for each piece of a join that does not lie there already."""
-        out, axis = node.outputs[0], node.op.axis  # type: ignore[attr-defined]
+        out, axis = node.outputs[0], node.op.axis
         before: tuple[Extent, ...] = ()
         for piece in node.inputs:
             if piece not in self.placed:
-                offset = tuple(before if a == axis else () for a in range(len(piece.type.shape)))  # type: ignore[attr-defined]
+                offset = tuple(before if a == axis else () for a in range(len(piece.type.shape)))
                 yield Sink("store", piece, out, self.shape(piece), node, offset)
             else:
                 self.stored.setdefault(out, []).extend(self.stored[piece])
@@ -261,9 +272,9 @@ class Plan:
     def roots_of(self, sink: Sink) -> list[Variable]:
         """What a sink evaluates."""
         if sink.kind in ("call", "callback"):
-            return list(sink.node.inputs)  # type: ignore[union-attr]
+            return list(sink.node.inputs)
         if sink.kind == "update":
-            return [sink.value, *sink.node.inputs[2:]]  # type: ignore[union-attr]
+            return [sink.value, *sink.node.inputs[2:]]
         return [sink.value]
 
     def walk_inline(self, sink: Sink) -> tuple[list[Variable], list[Variable]]:

@@ -17,8 +17,10 @@ TYPES = {
     "float64": "double", "float32": "float", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
     "uint64": "i64", "uint32": "i32", "uint16": "i16", "uint8": "i8", "bool": "i1",
 }  # fmt: skip
-ORDER = {"eq": ("oeq", "eq", "eq"), "neq": ("une", "ne", "ne"), "lt": ("olt", "slt", "ult"), "le": ("ole", "sle", "ule"),
-         "gt": ("ogt", "sgt", "ugt"), "ge": ("oge", "sge", "uge")}  # fmt: skip
+ORDER = {
+    "eq": ("oeq", "eq", "eq"), "neq": ("une", "ne", "ne"), "lt": ("olt", "slt", "ult"),
+    "le": ("ole", "sle", "ule"), "gt": ("ogt", "sgt", "ugt"), "ge": ("oge", "sge", "uge"),
+}  # fmt: skip
 
 
 class NoLowering(TypeError):
@@ -233,7 +235,11 @@ class Scalars:
         """|a|."""
         if is_float(a.dtype):
             return self.intrinsic("fabs", a.dtype, a)
-        return a if a.dtype.startswith(("uint", "bool")) else self.select(self.compare("lt", a, self.constant(0, a.dtype)), self.neg(a), a)
+        return (
+            a
+            if a.dtype.startswith(("uint", "bool"))
+            else self.select(self.compare("lt", a, self.constant(0, a.dtype)), self.neg(a), a)
+        )
 
     def sign(self, a: Value) -> Value:
         """-1, 0 or 1; NaN stays."""
@@ -333,12 +339,13 @@ class Scalars:
         found = self.emit(f"call double @pm_{name}({text}) {math.call_attributes(name)}", "float64", wide)
         return self.cast(found, args[0].dtype)
 
-    def apply(self, recipe: Any, args: Sequence[Value]) -> Value:
+    def apply(self, recipe: Any, args: Sequence[Value]) -> Any:
         """What an elementwise op's `llvm` entry says: code, an instruction of this class, or a library function."""
         if callable(recipe):
             return recipe(self, *args)
-        own = getattr(self, recipe, None) if recipe not in math.FUNCTIONS or recipe == "sqrt" else None
-        return own(*args) if own is not None else self.function(recipe, *args)
+        if recipe in math.FUNCTIONS:
+            return self.function(recipe, *args)
+        return getattr(self, recipe)(*args)
 
 
 def has_code(recipe: Any, dtype: str) -> bool:
