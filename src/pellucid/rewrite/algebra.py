@@ -153,6 +153,7 @@ CONSTANTS: Table = (
 # One division instead of a division and a multiplication; where 1 / u overflows the right side need not.
 QUOTIENTS: Table = (
     (1 / u) * w >> w / u,
+    (-1 / u) * w >> -(w / u),
     u / (1 / w) >> u * w,
 )
 

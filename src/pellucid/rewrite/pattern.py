@@ -374,11 +374,16 @@ class Procedure:
         The elementwise ops and classes of ops that it applies to; empty for all.
     over : tuple
         Where given, some input must be of one of these kinds.
+    of : tuple
+        Where given, the first input must be of one of these kinds.
+    condition : callable, optional
+        A condition on the key.
     """
 
     function: Callable[[Apply], Any]
     roots: tuple[Any, ...] = ()
     over: tuple[Any, ...] = ()
+    of: tuple[Any, ...] = ()
     condition: Callable[[Key], bool] | None = None
 
     @property
@@ -395,7 +400,9 @@ class Procedure:
         root, *heads = key
         if self.roots and root not in self.roots and type(root) not in self.roots:
             return False
-        if self.over and not any(h in self.over or type(h) in self.over for h in heads) and MIXED not in heads:
+        if self.over and not any(h in self.over for h in heads):
+            return False
+        if self.of and (not heads or heads[0] not in self.of):
             return False
         return self.condition is None or self.condition(key)
 
@@ -403,9 +410,11 @@ class Procedure:
         return self.function(node)
 
 
-def procedure(*roots: Any, over: Sequence[Any] = (), condition: Callable[[Key], bool] | None = None) -> Callable[..., Procedure]:
+def procedure(
+    *roots: Any, over: Sequence[Any] = (), of: Sequence[Any] = (), condition: Callable[[Key], bool] | None = None
+) -> Callable[..., Procedure]:
     """Declare a procedure on applications of `roots` (elementwise ops, or classes of ops)."""
-    return lambda function: Procedure(function, tuple(roots), tuple(over), condition)
+    return lambda function: Procedure(function, tuple(roots), tuple(over), tuple(of), condition)
 
 
 AnyRule = Rule | Procedure

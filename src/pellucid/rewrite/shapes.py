@@ -85,7 +85,7 @@ def length_of_broadcast(node: Apply, axis: int) -> Any:
     return constant(1, dtype="int64")
 
 
-@procedure(Subtensor, over=[Shape])
+@procedure(Subtensor, of=[Shape])
 def element_of_shape(node: Apply) -> Any:
     """One element of a shape is one length."""
     (place,) = node.op.entries  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ def axes_in_place(node: Apply) -> Any:
     return v if node.op.order == tuple(range(v.type.ndim)) else None  # type: ignore[attr-defined]
 
 
-@procedure(DimShuffle, over=[DimShuffle])
+@procedure(DimShuffle, of=[DimShuffle])
 def reordering_of_reordering(node: Apply) -> Any:
     """Two reorderings of axes as one."""
     inner = source(node.inputs[0])
@@ -117,7 +117,7 @@ def reordering_of_reordering(node: Apply) -> Any:
     return dimshuffle(inner.inputs[0], tuple("x" if i == "x" else order[i] for i in node.op.order))  # type: ignore[attr-defined]
 
 
-@procedure(Reshape, over=[Reshape])
+@procedure(Reshape, of=[Reshape])
 def reshape_of_reshape(node: Apply) -> Any:
     """Only the last of several reshapes counts."""
     return node.op(source(node.inputs[0]).inputs[0], *node.inputs[1:])
@@ -168,13 +168,13 @@ def broadcast_to_the_same(node: Apply) -> Any:
     return v if v.type == node.outputs[0].type and has_extents(v, node.inputs[1:]) else None
 
 
-@procedure(BroadcastTo, over=[BroadcastTo])
+@procedure(BroadcastTo, of=[BroadcastTo])
 def broadcast_of_broadcast(node: Apply) -> Any:
     """Only the last of several broadcasts counts."""
     return node.op(source(node.inputs[0]).inputs[0], *node.inputs[1:])
 
 
-@procedure(BroadcastTo, over=[DimShuffle])
+@procedure(BroadcastTo, of=[DimShuffle])
 def broadcast_of_padded(node: Apply) -> Any:
     """Axes of length one in front need not be made before a broadcast makes them."""
     plain = without_padding(node.inputs[0])
@@ -251,7 +251,7 @@ def padding_within_a_loop(node: Apply) -> Any:
 # Picking
 
 
-@procedure(Subtensor, over=[BroadcastTo])
+@procedure(Subtensor, of=[BroadcastTo])
 def element_of_broadcast(node: Apply) -> Any:
     """Every element of a stretched scalar is the scalar."""
     plain = source(node.inputs[0]).inputs[0]
@@ -259,7 +259,7 @@ def element_of_broadcast(node: Apply) -> Any:
     return None if found is None or not all_ones(plain) else broadcast_to(as_scalar(plain), found)
 
 
-@procedure(Subtensor, over=[Join])
+@procedure(Subtensor, of=[Join])
 def part_of_join(node: Apply) -> Any:
     """An element or a slice that lies in one part of a join is picked from that part."""
     joined = source(node.inputs[0])
@@ -350,7 +350,7 @@ def reduction_of_single_elements(node: Apply) -> Any:
     return Reduce(node.op.name, tuple(kept.index(a) for a in rest))(squeeze(v, single))  # type: ignore[attr-defined]
 
 
-@procedure(Reduce, over=[DimShuffle])
+@procedure(Reduce, of=[DimShuffle])
 def reduction_of_reordered(node: Apply) -> Any:
     """A reduction over all axes does not depend on their order."""
     inner = source(node.inputs[0]).inputs[0]
@@ -359,7 +359,7 @@ def reduction_of_reordered(node: Apply) -> Any:
     return Reduce(node.op.name, tuple(range(inner.type.ndim)))(inner) if whole else None  # type: ignore[attr-defined]
 
 
-@procedure(Reduce, over=[Reduce])
+@procedure(Reduce, of=[Reduce])
 def reduction_of_reduction(node: Apply) -> Any:
     """Two reductions of one kind as one."""
     inner = source(node.inputs[0])
@@ -371,7 +371,7 @@ def reduction_of_reduction(node: Apply) -> Any:
     return Reduce(node.op.name, tuple(axes))(inner.inputs[0])  # type: ignore[attr-defined]
 
 
-@procedure(Reduce, over=[BroadcastTo])
+@procedure(Reduce, of=[BroadcastTo])
 def sum_of_broadcast(node: Apply) -> Any:
     """The sum of an element repeated n times is n times the element."""
     v, axes = node.inputs[0], node.op.axes  # type: ignore[attr-defined]
@@ -398,7 +398,7 @@ def count_of_lengths(lengths: Sequence[Any]) -> Any:
     return total
 
 
-@procedure(Reduce, over=[neg])
+@procedure(Reduce, of=[neg])
 def sum_of_negatives(node: Apply) -> Any:
     """The sum of -x is minus the sum of x."""
     if not is_sum(node.op) or not floats(node.inputs[0]):
@@ -406,7 +406,7 @@ def sum_of_negatives(node: Apply) -> Any:
     return neg(node.op(source(node.inputs[0]).inputs[0]))
 
 
-@procedure(Reduce, over=[mul, true_div])
+@procedure(Reduce, of=[mul, true_div])
 def sum_of_multiples(node: Apply) -> Any:
     """A scalar factor or divisor leaves the sum (where it is infinite and some x is 0, nan may become inf)."""
     inner = source(node.inputs[0])

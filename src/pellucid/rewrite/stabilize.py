@@ -145,7 +145,7 @@ CANCELLATIONS: Table = (
     p / p >> 1,
     (x / p) * p >> x,
     (x * p) / p >> x,
-    -(x / p) * p >> -x,
+    ((x / p) * y) * p >> x * y,
 )
 
 LOGARITHMS: Table = (
