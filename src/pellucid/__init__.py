@@ -3,6 +3,8 @@
 The public names are loaded when they are first used, so that importing the package takes no time.
 """
 
+# ruff: noqa: F401, F403, F405 - the imports for type checkers are all there for others to use
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, rewrite, tensor
+    from pellucid import diff, rewrite, stats, tensor
+    from pellucid import tensor as math
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.shared import SharedVariable, shared
     from pellucid.diff import (
@@ -19,11 +22,8 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         Lop,
         Rop,
         grad,
-        hessian,
         hessian_vector_product,
-        jacobian,
         jvp,
-        verify_grad,
         vjp,
     )
     from pellucid.graph.intern import equal_computations
@@ -35,12 +35,13 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.inference.predictive import sample_prior_predictive
     from pellucid.inference.sample import sample
     from pellucid.inference.summary import summary
+    from pellucid.jacobian import hessian, jacobian
     from pellucid.model.check import SamplingError, StartError
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
     from pellucid.model.model import Model
     from pellucid.model.variables import Deterministic, Potential
-    from pellucid.stats import *  # noqa: F403
+    from pellucid.stats import *
     from pellucid.stats import draw, icdf, logccdf, logcdf, logp, support_point
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.random import shared_rng
@@ -50,7 +51,7 @@ MODULES = {
     "pellucid.compile.function": "Function In MissingInputError Out UnusedInputError function",
     "pellucid.compile.shared": "SharedVariable shared",
     "pellucid.compile.llvm.cache": "clear_cache",
-    "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian hessian_vector_product jacobian jvp verify_grad vjp",
+    "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian_vector_product jvp vjp",
     "pellucid.graph.intern": "equal_computations",
     "pellucid.graph.nodes": "Apply Op Type Variable",
     "pellucid.graph.printing": "dprint",
@@ -60,6 +61,7 @@ MODULES = {
     "pellucid.inference.predictive": "sample_prior_predictive",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.summary": "summary",
+    "pellucid.jacobian": "hessian jacobian",
     "pellucid.model.check": "SamplingError StartError",
     "pellucid.model.context": "modelcontext",
     "pellucid.model.data": "Data set_data",
@@ -74,16 +76,17 @@ MODULES = {
 """Where each public name is, so that it is imported only when it is used."""
 
 DISTRIBUTIONS = (
-    "Bernoulli Beta Binomial Categorical Cauchy Dirichlet DiscreteUniform Exponential Flat Gamma HalfCauchy HalfFlat HalfNormal "
-    "InverseGamma Laplace LogNormal MvNormal NegativeBinomial Normal Poisson StudentT Uniform"
+    "Bernoulli Beta Binomial Categorical Cauchy Dirichlet DiscreteUniform Exponential Flat Gamma Geometric HalfCauchy "
+    "HalfFlat HalfNormal InverseGamma Laplace LogNormal Lognormal MvNormal NegativeBinomial Normal Poisson StudentT Uniform"
 )
 """The distributions: they need the layer of models too, which says what naming a variable means."""
 
-SUBMODULES = ("diff", "graph", "model", "rewrite", "stats", "tensor", "vectorize")
+SUBMODULES = {name: name for name in "compile diff graph inference model rewrite stats tensor vectorize".split()} | {"math": "tensor"}
+"""Parts of the package; what PyMC has in `math` are functions of tensors, and in `tensor` here."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
 
-__all__ = ["__version__", *_PLACES, *DISTRIBUTIONS.split(), "rewrite", "stats", "tensor"]  # noqa: PLE0604  # strings all
+__all__ = ["__version__", *_PLACES, *DISTRIBUTIONS.split(), "math", "rewrite", "stats", "tensor"]
 
 
 def __getattr__(name: str) -> Any:
@@ -93,7 +96,7 @@ def __getattr__(name: str) -> Any:
         import_module("pellucid.model.random")
         found = getattr(import_module("pellucid.stats"), name)
     elif name in SUBMODULES:
-        found = import_module(f"pellucid.{name}")
+        found = import_module(f"pellucid.{SUBMODULES[name]}")
     else:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
     globals()[name] = found

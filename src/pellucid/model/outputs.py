@@ -11,11 +11,7 @@ from pellucid.compile.numpy import compile as compile_interpreter
 from pellucid.graph.traverse import variable_depends_on
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.types import TensorType, TensorVariable
-
-try:
-    from pellucid.vectorize import vectorize_graph
-except ModuleNotFoundError:
-    vectorize_graph = None
+from pellucid.vectorize import vectorize_graph
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -81,12 +77,10 @@ def batched(model: Model, graphs: Mapping[str, TensorVariable], inputs: Sequence
 
 def widened(graphs: Sequence[TensorVariable], inputs: Sequence[TensorVariable]) -> Callable[..., list[Any]]:
     """Graphs as a function of inputs with one more leading axis: vectorised, or row by row where an op cannot be."""
-    if vectorize_graph is None:
-        return row_by_row(graphs, inputs)
     stacked = [TensorType(v.dtype, (None, *v.type.shape)).variable(name=v.name) for v in inputs]
     try:
         wide = vectorize_graph(list(graphs), dict(zip(inputs, stacked, strict=True)))
-    except NotImplementedError:
+    except TypeError:  # an op without a rule, or results whose shapes differ from draw to draw
         return row_by_row(graphs, inputs)
     return compile_interpreter(stacked, rewrite_graph(wide))
 
