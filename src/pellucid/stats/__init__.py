@@ -2,7 +2,7 @@
 
 from pellucid.stats.bijection import Bijection, Transform
 from pellucid.stats.bounds import known
-from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined, distribution
+from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
 from pellucid.stats.draws import as_seed, draw, stream
 from pellucid.stats.families.bounded import Beta, Uniform
 from pellucid.stats.families.continuous import Cauchy, Flat, Laplace, Normal, StudentT
@@ -52,7 +52,6 @@ __all__ = [
     "Dirichlet",
     "DiscreteUniform",
     "Distribution",
-    "distribution",
     "distribution_of",
     "DISTRIBUTIONS",
     "draw",

@@ -137,7 +137,7 @@ positive = Interval("positive", (1e-3, 0.4, 1.0, 3.5, 1e3), 0, 0.0, math.inf, lo
 nonnegative = Interval("not negative", (0.0, 0.4, 1.0, 3.5, 1e3), 0, 0.0)
 unit_interval = Interval("in [0, 1]", (0.0, 1e-6, 0.3, 0.5, 1 - 1e-9, 1.0), 0, 0.0, 1.0)
 open_unit_interval = Interval("in (0, 1)", (1e-6, 0.3, 0.5, 1 - 1e-9), 0, 0.0, 1.0, lower_open=True, upper_open=True)
-positive_unit_interval = Interval("in (0, 1]", (1e-3, 0.3, 0.5, 1.0), 0, 0.0, 1.0, lower_open=True)
+positive_unit_interval = Interval("in (0, 1]", (1e-3, 0.3, 0.5, 0.999), 0, 0.0, 1.0, lower_open=True)
 integer = Interval("a whole number", (-20, 0, 3), integer=True)
 nonnegative_integer = Interval("a whole number, not negative", (0, 1, 7, 1000), 0, 0.0, integer=True)
 positive_integer = Interval("a whole number above 0", (1, 2, 50), 0, 1.0, integer=True)

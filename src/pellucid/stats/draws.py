@@ -100,9 +100,9 @@ class Source:
 
     def __init__(self, variable: RngVariable, names: Sequence[str], seed: int | None):
         self.generator = variable.get_value() if seed is None else stream(seed, names[0])
-        # Several draws from one root each start at its state, which they leave as it is: it must be renewed between calls.
+        # Several draws from one root each start from a copy of its state: between calls it must be another.
         self.renewed = len(names) > 1
 
     def next(self) -> np.random.Generator:
         """The generator for the next joint draw."""
-        return self.generator.spawn(1)[0] if self.renewed else self.generator
+        return np.random.default_rng(self.generator.integers(2**63)) if self.renewed else self.generator

@@ -9,10 +9,10 @@ from pellucid.stats.constraint import Positive, Real, interval, open_unit_interv
 from pellucid.stats.distribution import Distribution, distribution
 from pellucid.stats.families.formulas import log_of, times_log, times_log1p
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import sqr
+from pellucid.tensor.arithmetic import lt, sqr, switch
 from pellucid.tensor.random import beta_law, uniform_law
 from pellucid.tensor.special import betainc, betaincinv, betaln
-from pellucid.tensor.transcendental import log
+from pellucid.tensor.transcendental import log, log1p
 
 
 @distribution
@@ -25,7 +25,7 @@ class Uniform(Distribution):
     law = uniform_law
     formula = r"\frac{1}{b - a}"
     source = "https://en.wikipedia.org/wiki/Continuous_uniform_distribution"
-    oracle = "uniform(lower, upper - lower)"
+    oracle = "stats.uniform(lower, upper - lower)"
 
     def agree(self) -> list[Any]:
         return [] if known(positive, self.upper - self.lower) else [self.lower < self.upper]
@@ -73,17 +73,24 @@ class Beta(Distribution):
     )
     formula = r"\frac{x^{\alpha-1}(1-x)^{\beta-1}}{B(\alpha, \beta)}"
     source = "https://en.wikipedia.org/wiki/Beta_distribution"
-    oracle = "beta(alpha, beta)"
+    oracle = "stats.beta(alpha, beta)"
 
     def logp(self, x: Any) -> Any:
         kernel = times_log(self.alpha - 1.0, x) + times_log1p(self.beta - 1.0, -x)
         return kernel - betaln(self.alpha, self.beta)
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(betainc(self.alpha, self.beta, x), betainc(self.beta, self.alpha, 1.0 - x))
+        return self.log_tail(x, below=True)
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(betainc(self.beta, self.alpha, 1.0 - x), betainc(self.alpha, self.beta, x))
+        return self.log_tail(x, below=False)
+
+    def log_tail(self, x: Any, *, below: bool) -> Any:
+        """log P(X <= x) or log P(X > x), from the side on which neither x nor 1 - x is rounded."""
+        low = lt(x, 0.5)
+        left = betainc(self.alpha, self.beta, switch(low, x, 0.5))
+        right = betainc(self.beta, self.alpha, switch(low, 0.5, 1.0 - x))
+        return switch(low, log(left), log1p(-right)) if below else switch(low, log1p(-left), log(right))
 
     def icdf(self, q: Any) -> Any:
         return betaincinv(self.alpha, self.beta, q)

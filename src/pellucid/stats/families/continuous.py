@@ -33,7 +33,7 @@ class Normal(Distribution):
     alternatives = (given(lambda tau, mu=0.0: (mu, scale_of_precision(tau)), tau=positive),)
     formula = r"\frac{1}{\sigma\sqrt{2\pi}} \exp\left(-\frac{(x-\mu)^2}{2\sigma^2}\right)"
     source = "https://en.wikipedia.org/wiki/Normal_distribution"
-    oracle = "norm(mu, sigma)"
+    oracle = "stats.norm(mu, sigma)"
 
     def logp(self, x: Any) -> Any:
         return -0.5 * sqr((x - self.mu) / self.sigma) - log(self.sigma) - HALF_LOG_TWO_PI
@@ -67,7 +67,7 @@ class StudentT(Distribution):
         r"\left(1 + \frac{(x-\mu)^2}{\nu\sigma^2}\right)^{-\frac{\nu+1}{2}}"
     )
     source = "https://en.wikipedia.org/wiki/Student%27s_t-distribution"
-    oracle = "t(nu, mu, sigma)"
+    oracle = "stats.t(nu, mu, sigma)"
 
     def logp(self, x: Any) -> Any:
         nu, z = self.nu, (x - self.mu) / self.sigma
@@ -117,7 +117,7 @@ class Cauchy(Distribution):
     law = cauchy_law
     formula = r"\frac{1}{\pi\beta\,(1 + ((x-\alpha)/\beta)^2)}"
     source = "https://en.wikipedia.org/wiki/Cauchy_distribution"
-    oracle = "cauchy(alpha, beta)"
+    oracle = "stats.cauchy(alpha, beta)"
 
     def logp(self, x: Any) -> Any:
         return -log(self.beta) - math.log(math.pi) - log1p(sqr((x - self.alpha) / self.beta))
@@ -156,7 +156,7 @@ class Laplace(Distribution):
     law = laplace_law
     formula = r"\frac{1}{2b} \exp\left(-\frac{|x-\mu|}{b}\right)"
     source = "https://en.wikipedia.org/wiki/Laplace_distribution"
-    oracle = "laplace(mu, b)"
+    oracle = "stats.laplace(mu, b)"
 
     def logp(self, x: Any) -> Any:
         return -abs_(x - self.mu) / self.b - log(2.0 * self.b)

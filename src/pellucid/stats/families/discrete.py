@@ -61,7 +61,7 @@ class Bernoulli(Distribution):
     alternatives = (given(lambda logit_p: (sigmoid(logit_p),), keep=True, logit_p=real),)
     formula = r"p^x (1-p)^{1-x}"
     source = "https://en.wikipedia.org/wiki/Bernoulli_distribution"
-    oracle = "bernoulli(p)"
+    oracle = "stats.bernoulli(p)"
 
     def logp(self, x: Any) -> Any:
         odds = log_odds_of(self.p)
@@ -98,7 +98,7 @@ class Binomial(Distribution):
     alternatives = (given(lambda n, logit_p: (n, sigmoid(logit_p)), keep=True, logit_p=real),)
     formula = r"\binom{n}{x} p^x (1-p)^{n-x}"
     source = "https://en.wikipedia.org/wiki/Binomial_distribution"
-    oracle = "binom(n, p)"
+    oracle = "stats.binom(n, p)"
 
     def logp(self, x: Any) -> Any:
         odds = log_odds_of(self.p)
@@ -133,7 +133,7 @@ class Poisson(Distribution):
     law = poisson_law
     formula = r"\frac{\mu^x e^{-\mu}}{x!}"
     source = "https://en.wikipedia.org/wiki/Poisson_distribution"
-    oracle = "poisson(mu)"
+    oracle = "stats.poisson(mu)"
 
     def logp(self, x: Any) -> Any:
         return times_log(x, self.mu) - gammaln(x + 1) - self.mu
@@ -173,7 +173,7 @@ class NegativeBinomial(Distribution):
     )
     formula = r"\binom{x+\alpha-1}{x} \left(\frac{\alpha}{\mu+\alpha}\right)^\alpha \left(\frac{\mu}{\mu+\alpha}\right)^x"
     source = "https://en.wikipedia.org/wiki/Negative_binomial_distribution"
-    oracle = "nbinom(alpha, alpha / (mu + alpha))"
+    oracle = "stats.nbinom(alpha, alpha / (mu + alpha))"
 
     def logp(self, x: Any) -> Any:
         n = self.alpha
@@ -207,7 +207,7 @@ class Geometric(Distribution):
     law = geometric_law
     formula = r"p (1-p)^{x-1}"
     source = "https://en.wikipedia.org/wiki/Geometric_distribution"
-    oracle = "geom(p)"
+    oracle = "stats.geom(p)"
 
     def logp(self, x: Any) -> Any:
         return log(self.p) + times_log1p(x - 1.0, -self.p)
@@ -241,7 +241,7 @@ class DiscreteUniform(Distribution):
     also = {integers_law: lambda low, high: (low, high - 1)}
     formula = r"\frac{1}{b - a + 1}"
     source = "https://en.wikipedia.org/wiki/Discrete_uniform_distribution"
-    oracle = "randint(lower, upper + 1)"
+    oracle = "stats.randint(lower, upper + 1)"
 
     def agree(self) -> list[Any]:
         return [] if known(positive, self.count) else [self.lower <= self.upper]

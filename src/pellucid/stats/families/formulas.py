@@ -7,13 +7,13 @@ from typing import Any
 
 from pellucid.stats.bounds import known
 from pellucid.stats.constraint import positive
-from pellucid.tensor.arithmetic import gt, lt, sqr, switch
+from pellucid.tensor.arithmetic import bitwise_and, eq, gt, lt, sqr, switch
 from pellucid.tensor.index import Gather, Subtensor
 from pellucid.tensor.reduce import Softmax, log_softmax
 from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
 from pellucid.tensor.special import gammaln
-from pellucid.tensor.transcendental import log, log1p, sigmoid, xlog1py, xlogy
-from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
+from pellucid.tensor.transcendental import log, log1p, sigmoid
+from pellucid.tensor.types import Constant, TensorVariable, as_operands
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 ROOT_TWO = math.sqrt(2)
@@ -25,15 +25,19 @@ def minus(x: Any, loc: TensorVariable) -> Any:
 
 
 def times_log(a: Any, x: Any) -> TensorVariable:
-    """a log x, which is 0 at a = 0 and x = 0; the plain product where x is known to be positive."""
-    x = as_tensor_variable(x)
-    return a * log(x) if known(positive, x) else xlogy(a, x)
+    """a log x, which is 0 at a = 0 and x = 0, and so is its gradient; the plain product where x is known to be positive."""
+    a, x = as_operands([a, x])
+    if not known(positive, x):
+        x = switch(bitwise_and(eq(a, 0.0), eq(x, 0.0)), 1.0, x)
+    return a * log(x)
 
 
 def times_log1p(a: Any, x: Any) -> TensorVariable:
-    """a log(1 + x), which is 0 at a = 0 and x = -1; the plain product where 1 + x is known to be positive."""
-    x = as_tensor_variable(x)
-    return a * log1p(x) if known(positive, 1.0 + x) else xlog1py(a, x)
+    """a log(1 + x), which is 0 at a = 0 and x = -1, and so is its gradient; the plain product where 1 + x is positive."""
+    a, x = as_operands([a, x])
+    if not known(positive, 1.0 + x):
+        x = switch(bitwise_and(eq(a, 0.0), eq(x, -1.0)), 0.0, x)
+    return a * log1p(x)
 
 
 def log_of(probability: TensorVariable, complement: TensorVariable) -> TensorVariable:

@@ -35,7 +35,7 @@ class MvNormal(Distribution):
     )
     formula = r"(2\pi)^{-k/2} |\Sigma|^{-1/2} \exp\left(-\tfrac12 (x-\mu)^T \Sigma^{-1} (x-\mu)\right)"
     source = "https://en.wikipedia.org/wiki/Multivariate_normal_distribution"
-    oracle = "multivariate_normal(mu, chol @ chol.T)"
+    oracle = "stats.multivariate_normal(mu, chol @ chol.T)"
 
     @classmethod
     def dist(
@@ -77,7 +77,7 @@ class Dirichlet(Distribution):
     law = dirichlet_law
     formula = r"\frac{\Gamma(\sum a_i)}{\prod \Gamma(a_i)} \prod x_i^{a_i - 1}"
     source = "https://en.wikipedia.org/wiki/Dirichlet_distribution"
-    oracle = "dirichlet(a)"
+    oracle = "stats.dirichlet(a)"
 
     def logp(self, x: Any) -> Any:
         kernel = sum_(times_log(self.a - 1.0, x), axis=-1)

@@ -10,7 +10,7 @@ from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.continuous import scale_of_precision
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_of, minus, times_log
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import sqr, switch
+from pellucid.tensor.arithmetic import minimum, sqr, switch
 from pellucid.tensor.random import (
     exponential_law,
     gamma_law,
@@ -49,7 +49,7 @@ class HalfNormal(Distribution):
     alternatives = (given(lambda tau, loc=0.0: (loc, scale_of_precision(tau)), tau=positive),)
     formula = r"\frac{1}{\sigma}\sqrt{\frac{2}{\pi}} \exp\left(-\frac{x^2}{2\sigma^2}\right)"
     source = "https://en.wikipedia.org/wiki/Half-normal_distribution"
-    oracle = "halfnorm(loc, sigma)"
+    oracle = "stats.halfnorm(loc, sigma)"
 
     def standard(self, x: Any) -> Any:
         """x in units of sigma."""
@@ -86,7 +86,7 @@ class HalfCauchy(Distribution):
     arguments = "beta"
     formula = r"\frac{2}{\pi\beta\,(1 + (x/\beta)^2)}"
     source = "https://en.wikipedia.org/wiki/Cauchy_distribution"
-    oracle = "halfcauchy(loc, beta)"
+    oracle = "stats.halfcauchy(loc, beta)"
 
     def logp(self, x: Any) -> Any:
         return math.log(TWO_OVER_PI) - log(self.beta) - log1p(sqr(minus(x, self.loc) / self.beta))
@@ -120,7 +120,7 @@ class Exponential(Distribution):
     alternatives = (given(lambda lam: (1.0 / lam,), lam=positive),)
     formula = r"\lambda e^{-\lambda x}"
     source = "https://en.wikipedia.org/wiki/Exponential_distribution"
-    oracle = "expon(0, scale)"
+    oracle = "stats.expon(0, scale)"
 
     def logp(self, x: Any) -> Any:
         return -x / self.scale - log(self.scale)
@@ -158,7 +158,7 @@ class Gamma(Distribution):
     )
     formula = r"\frac{\beta^\alpha}{\Gamma(\alpha)} x^{\alpha-1} e^{-\beta x}"
     source = "https://en.wikipedia.org/wiki/Gamma_distribution"
-    oracle = "gamma(alpha, 0, scale)"
+    oracle = "stats.gamma(alpha, 0, scale)"
 
     def logp(self, x: Any) -> Any:
         constant = -gammaln(self.alpha) - self.alpha * log(self.scale)
@@ -191,7 +191,7 @@ class InverseGamma(Distribution):
     )
     formula = r"\frac{\beta^\alpha}{\Gamma(\alpha)} x^{-\alpha-1} e^{-\beta/x}"
     source = "https://en.wikipedia.org/wiki/Inverse-gamma_distribution"
-    oracle = "invgamma(alpha, 0, beta)"
+    oracle = "stats.invgamma(alpha, 0, beta)"
 
     def logp(self, x: Any) -> Any:
         constant = self.alpha * log(self.beta) - gammaln(self.alpha)
@@ -227,7 +227,7 @@ class LogNormal(Distribution):
     alternatives = (given(lambda tau, mu=0.0: (mu, scale_of_precision(tau)), tau=positive),)
     formula = r"\frac{1}{x\sigma\sqrt{2\pi}} \exp\left(-\frac{(\log x-\mu)^2}{2\sigma^2}\right)"
     source = "https://en.wikipedia.org/wiki/Log-normal_distribution"
-    oracle = "lognorm(sigma, 0, exp(mu))"
+    oracle = "stats.lognorm(sigma, 0, np.exp(mu))"
 
     def logp(self, x: Any) -> Any:
         y = log(x)
@@ -244,6 +244,9 @@ class LogNormal(Distribution):
 
     def mean(self) -> Any:
         return exp(self.mu + 0.5 * sqr(self.sigma))
+
+    def support_point(self) -> Any:
+        return exp(minimum(self.mu + 0.5 * sqr(self.sigma), 700.0))  # the mean, unless it overflows
 
 
 Lognormal = LogNormal
