@@ -13,14 +13,16 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "pellucid"
 
 GRAPHS = {"graph", "tensor"}
-PASSES = {"diff", "rewrite", "vectorize"}
+PASSES = {"diff", "jacobian", "rewrite", "vectorize"}
 BELOW = {  # layer: the layers it may import
     "graph": set(),
     "tensor": {"graph"},
     "diff": GRAPHS,
     "rewrite": GRAPHS,
     "vectorize": GRAPHS,
-    "compile": GRAPHS | {"rewrite"},
+    "jacobian": GRAPHS | {"diff", "vectorize"},
+    "math": GRAPHS,
+    "compile": GRAPHS | {"diff", "rewrite"},    # diff for verify_grad
     "stats": GRAPHS | PASSES,
     "model": GRAPHS | PASSES | {"compile", "stats"},
     "inference": GRAPHS | PASSES | {"compile", "stats", "model"},

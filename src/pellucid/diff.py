@@ -157,13 +157,14 @@ def report_disconnected(missing: Sequence[Variable], action: str) -> None:
 
 def vjp(outputs: Any, wrt: Any, cotangents: Any) -> Any:
     """The product of `cotangents` with the Jacobian of `outputs` (the pullback, Lop)."""
-    outs, seeds = as_list(outputs), as_list(cotangents)
-    return grad(None, wrt, known_grads=dict(zip(outs, seeds, strict=True)), disconnected_inputs="ignore")
+    outs = as_list(outputs)
+    seeds = known_pairs(outs, values_for(outputs, cotangents))
+    return grad(None, wrt, known_grads=seeds, disconnected_inputs="ignore")
 
 
 def jvp(outputs: Any, wrt: Any, tangents: Any) -> Any:
     """The product of the Jacobian of `outputs` with `tangents` (the pushforward, Rop): the pullback of the pullback."""
-    outs, targets, directions = as_list(outputs), as_list(wrt), as_list(tangents)
+    outs, targets, directions = as_list(outputs), as_list(wrt), values_for(wrt, tangents)
     seeds = [v.type.variable(name="cotangent") for v in outs]
     back = vjp(outs, targets, seeds)
     inner = known_pairs(back, directions)
@@ -173,10 +174,15 @@ def jvp(outputs: Any, wrt: Any, tangents: Any) -> Any:
     return found[0] if isinstance(outputs, Variable) else found
 
 
+def values_for(variables: Any, values: Any) -> list[Any]:
+    """The values that belong to one variable, or to each of several."""
+    return [values] if isinstance(variables, Variable) else list(values)
+
+
 def known_pairs(variables: Sequence[Variable], gradients: Sequence[Variable]) -> dict[Variable, Variable]:
     """Gradients by variable, added up where a variable occurs twice."""
     found: dict[Variable, Any] = {}
-    for v, g in zip(variables, gradients, strict=True):
+    for v, g in zip(variables, map(as_tensor_variable, gradients), strict=True):
         found[v] = found[v] + g if v in found else g
     return found
 
@@ -187,7 +193,7 @@ Rop = pushforward = jvp
 
 def hessian_vector_product(cost: Variable, wrt: Any, direction: Any) -> Any:
     """The Hessian of `cost` times `direction`."""
-    targets, directions = as_list(wrt), as_list(direction)
+    targets, directions = as_list(wrt), [as_tensor_variable(d) for d in values_for(wrt, direction)]
     slope: Any = None
     for g, d in zip(grad(cost, targets), directions, strict=True):
         term = sum_(g * d)

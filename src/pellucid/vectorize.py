@@ -1,0 +1,418 @@
+"""Batched graphs: give some inputs leading axes, and carry these through every op by a rule for each class of ops."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import singledispatch
+from typing import Any
+
+from pellucid.graph.nodes import Apply, Op, Variable
+from pellucid.graph.provenance import describe, made_by
+from pellucid.graph.traverse import as_list, toposort
+from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
+from pellucid.tensor.create import ARange, arange, extents_of
+from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.index import FULL, GIVEN, Gather, IncSubtensor, Scatter, Slice, Subtensor
+from pellucid.tensor.linalg import Cholesky, Inverse, MatMul, SolveTriangular
+from pellucid.tensor.random import Draw
+from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
+from pellucid.tensor.shape import (
+    BroadcastTo,
+    Dim,
+    DimShuffle,
+    Join,
+    Reshape,
+    Shape,
+    SpecifyShape,
+    broadcast_to,
+    dimshuffle,
+    expand_dims,
+    moveaxis,
+    reshape,
+    shape,
+    stack,
+)
+from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable
+
+
+class Batched:
+    """The inputs of one application with their leading batch axes.
+
+    Attributes
+    ----------
+    node : Apply
+        The application in the graph without batches.
+    inputs : list of Variable
+        What takes the place of its inputs.
+    counts : list of int
+        How many batch axes each of them has; 0 for one that is the same throughout the batch.
+    ndim : int
+        The number of batch axes of the outputs.
+    """
+
+    def __init__(self, node: Apply, inputs: Sequence[Variable]):
+        self.node, self.inputs = node, list(inputs)
+        self.counts = [batch_ndim(old, new) for old, new in zip(node.inputs, inputs, strict=True)]
+        self.ndim = max(self.counts, default=0)
+
+    def core(self, i: int) -> int:
+        """The number of axes of input i without its batch."""
+        return self.node.inputs[i].type.ndim  # type: ignore[attr-defined]
+
+    def padded(self, i: int, core: int) -> TensorVariable:
+        """Input i with axes of length one between its batch and its own axes, so that it has `core` of these."""
+        v: Any = self.inputs[i]
+        missing = core - self.core(i)
+        count = self.counts[i]
+        return expand_dims(v, list(range(count, count + missing))) if missing and count else v
+
+    def extents(self) -> list[Any]:
+        """The lengths of the batch axes of the outputs."""
+        leads = [
+            lead_of(v, n)  # type: ignore[arg-type]
+            for v, n in zip(self.inputs, self.counts, strict=True)
+            if n
+        ]
+        broadcast_static("a batch", leads)
+        return list(broadcast_extents(leads, [extents_of(v) for v in leads]))
+
+    def full(self, i: int) -> TensorVariable:
+        """Input i repeated over the whole batch."""
+        v: Any = self.inputs[i]
+        alone = self.counts.count(0) == len(self.counts) - 1
+        if self.counts[i] and alone:
+            return v
+        own = extents_of(v)[self.counts[i] :]
+        return broadcast_to(v, [*self.extents(), *own])
+
+    def positions(self, rank: int) -> list[TensorVariable]:
+        """For each batch axis its positions, shaped to index beside arrays of `rank` axes of their own."""
+        n = self.ndim
+        return [dimshuffle(arange(m), ["x"] * i + [0] + ["x"] * (n - 1 - i + rank)) for i, m in enumerate(self.extents())]
+
+    def refuse(self, i: int, what: str) -> None:
+        """Raise unless input i is the same throughout the batch."""
+        if self.counts[i]:
+            raise TypeError(
+                f"{what} of {self.node.op} would differ within the batch, so the results would not form a tensor "
+                f"(at {describe(self.node.line)})."
+            )
+
+
+def batch_ndim(old: Variable, new: Variable) -> int:
+    """How many batch axes `new` has more than `old`."""
+    if old is new or not isinstance(new, TensorVariable):
+        return 0
+    return new.ndim - old.type.ndim  # type: ignore[attr-defined]
+
+
+def lead_of(v: TensorVariable, count: int) -> TensorVariable:
+    """A tensor whose shape is that of the first `count` axes of v."""
+    return v if v.ndim == count else v[(slice(None),) * count + (0,) * (v.ndim - count)]
+
+
+@singledispatch
+def vectorize_op(op: Op, batch: Batched) -> Any:
+    """The outputs of ``batch.node`` over the batch; layers above register rules for ops of their own."""
+    expanded = op.expand(*batch.node.inputs)
+    if expanded is None:
+        raise TypeError(f"There is no rule to vectorize {op} (at {describe(batch.node.line)}).")
+    replace = dict(zip(batch.node.inputs, batch.inputs, strict=True))
+    return vectorize_graph(as_list(expanded), replace)
+
+
+def shifted(axes: Iterable[int], by: int) -> tuple[int, ...]:
+    """Axes counted behind `by` batch axes."""
+    return tuple(a + by for a in axes)
+
+
+@vectorize_op.register(Elementwise)
+@vectorize_op.register(MatMul)
+@vectorize_op.register(SolveTriangular)
+@vectorize_op.register(Cholesky)
+@vectorize_op.register(Inverse)
+def broadcasting(op: Op, batch: Batched) -> Any:
+    """Ops that broadcast: only axes of different meaning must not meet."""
+    core = max(batch.core(i) for i in range(len(batch.inputs)))
+    return op(*[batch.padded(i, core) for i in range(len(batch.inputs))])
+
+
+@vectorize_op.register(DimShuffle)
+def reordered(op: DimShuffle, batch: Batched) -> Any:
+    n = batch.ndim
+    return DimShuffle((*range(n), *(a if isinstance(a, str) else a + n for a in op.order)))(*batch.inputs)
+
+
+@vectorize_op.register(Reduce)
+@vectorize_op.register(LogSumExp)
+@vectorize_op.register(Softmax)
+@vectorize_op.register(LogSoftmax)
+def along_axes(op: Any, batch: Batched) -> Any:
+    return dataclasses.replace(op, axes=shifted(op.axes, batch.ndim))(*batch.inputs)
+
+
+@vectorize_op.register(ArgReduce)
+@vectorize_op.register(Cumulate)
+@vectorize_op.register(Dim)
+def along_axis(op: Any, batch: Batched) -> Any:
+    return dataclasses.replace(op, axis=op.axis + batch.ndim)(*batch.inputs)
+
+
+@vectorize_op.register(Shape)
+def core_shape(op: Shape, batch: Batched) -> Any:
+    return shape(batch.inputs[0])[batch.ndim :]
+
+
+def check_lengths(batch: Batched) -> None:
+    """All inputs but the first are lengths, which a batch must share."""
+    for i in range(1, len(batch.inputs)):
+        batch.refuse(i, "A length")
+
+
+@vectorize_op.register(Reshape)
+def reshaped(op: Reshape, batch: Batched) -> Any:
+    check_lengths(batch)
+    return reshape(batch.inputs[0], [*batch.extents(), *batch.inputs[1:]])
+
+
+@vectorize_op.register(BroadcastTo)
+def broadcasted(op: BroadcastTo, batch: Batched) -> Any:
+    check_lengths(batch)
+    return broadcast_to(batch.padded(0, op.ndim), [*batch.extents(), *batch.inputs[1:]])
+
+
+@vectorize_op.register(SpecifyShape)
+def specified(op: SpecifyShape, batch: Batched) -> Any:
+    return SpecifyShape((None,) * batch.ndim + op.shape)(*batch.inputs)
+
+
+@vectorize_op.register(Join)
+def joined(op: Join, batch: Batched) -> Any:
+    return Join(op.axis + batch.ndim)(*[batch.full(i) for i in range(len(batch.inputs))])
+
+
+@vectorize_op.register(ARange)
+def ranged(op: ARange, batch: Batched) -> Any:
+    start, step, length = batch.inputs
+    batch.refuse(2, "The length")
+    return (expand_dims(start, -1) + expand_dims(step, -1) * arange(length)).astype(op.dtype)
+
+
+@vectorize_op.register(Subtensor)
+def picked(op: Subtensor, batch: Batched) -> Any:
+    x, *given = batch.inputs
+    if not any(batch.counts[1:]):
+        entries = (FULL,) * batch.ndim + op.entries
+        return dataclasses.replace(op, entries=entries)(x, *given)
+    return picked_by_arrays(op, batch)
+
+
+def picked_by_arrays(op: Subtensor, batch: Batched) -> Any:
+    """An index with positions that differ within the batch: those become arrays, the rest stays as it is."""
+    fixed, kept, axes, arrays = [], [], [], []
+    place = 0  # the axis of what `fixed` picks
+    rest = iter(range(1, len(batch.inputs)))
+    for e in op.entries:
+        count = isinstance(e, Slice) and (e.start is GIVEN) + (e.stop is GIVEN) or e is GIVEN
+        mine = [next(rest) for _ in range(int(count))]
+        if e is GIVEN and batch.counts[mine[0]]:
+            fixed.append(FULL)
+            axes.append(place)
+            arrays.append(mine[0])
+        else:
+            for i in mine:
+                batch.refuse(i, "A bound of a slice")
+            fixed.append(e)
+            kept.extend(batch.inputs[i] for i in mine)
+        place += isinstance(fixed[-1], Slice)
+    lead = batch.counts[0]
+    source = Subtensor((FULL,) * lead + tuple(fixed))(batch.inputs[0], *kept)
+    if not lead:
+        return Gather(tuple(axes))(source, *[batch.inputs[i] for i in arrays])
+    own = extents_of(source)[lead:]
+    source = broadcast_to(source, [*batch.extents(), *own])
+    n = batch.ndim
+    return Gather((*range(n), *shifted(axes, n)))(source, *batch.positions(0), *[batch.inputs[i] for i in arrays])
+
+
+def index_rank(batch: Batched, first: int) -> int:
+    """The number of axes that the index arrays (the inputs from `first` on) have together, without their batch."""
+    return max(batch.core(i) for i in range(first, len(batch.inputs)))
+
+
+@vectorize_op.register(Gather)
+def gathered(op: Gather, batch: Batched) -> Any:
+    n, rank = batch.ndim, index_rank(batch, 1)
+    if not any(batch.counts[1:]):
+        found = Gather(shifted(op.axes, n))(*batch.inputs)
+        return moveaxis(found, list(range(rank, rank + n)), list(range(n)))
+    indices = [batch.padded(i, rank) for i in range(1, len(batch.inputs))]
+    if not batch.counts[0]:
+        return Gather(op.axes)(batch.inputs[0], *indices)
+    return Gather((*range(n), *shifted(op.axes, n)))(batch.full(0), *batch.positions(rank), *indices)
+
+
+@vectorize_op.register(IncSubtensor)
+def updated(op: IncSubtensor, batch: Batched) -> Any:
+    if any(batch.counts[2:]):
+        return updated_by_positions(op, batch)
+    x, _, *given = batch.inputs
+    part = op.picks.infer(batch.node.inputs[0], *given)[0].ndim
+    entries = (FULL,) * batch.ndim + op.entries
+    return dataclasses.replace(op, entries=entries)(batch.full(0), batch.padded(1, part), *given)
+
+
+@vectorize_op.register(Scatter)
+def scattered(op: Scatter, batch: Batched) -> Any:
+    if any(batch.counts[2:]):
+        return updated_by_positions(op, batch)
+    n, rank = batch.ndim, index_rank(batch, 2)
+    part = op.picks.infer(batch.node.inputs[0], *batch.node.inputs[2:])[0].ndim
+    y = batch.padded(1, part)
+    if batch.counts[1]:  # the batch axes of what is picked stand behind those of the index
+        m = batch.counts[1]
+        y = moveaxis(y, list(range(m)), list(range(rank, rank + m)))
+    elif y.ndim > part - rank:  # an update for every index is the same throughout the batch
+        y = expand_dims(y, list(range(y.ndim - (part - rank), y.ndim - (part - rank) + n)))
+    return Scatter(shifted(op.axes, n), op.sets)(batch.full(0), y, *batch.inputs[2:])
+
+
+def updated_by_positions(op: Any, batch: Batched) -> Any:
+    """An update at positions that differ within the batch: by the row-major number of each element."""
+    given = batch.node.inputs[2:]
+    core = extents_of(batch.inputs[0])[batch.counts[0] :]  # type: ignore[arg-type]
+    n: Any = math.prod(core, start=as_tensor_variable(1))
+    numbers = reshape(arange(n), core)
+    picked_numbers = op.picks(numbers, *given)
+    places = Batched(picked_numbers.owner, [numbers, *batch.inputs[2:]])
+    where: Any = vectorize_op(op.picks, places)
+    part, count = picked_numbers.ndim, batch.ndim
+    own = extents_of(where)[where.ndim - part :]
+    lengths = [*batch.extents(), *own]
+    where = broadcast_to(where, lengths)
+    values = broadcast_to(batch.padded(1, part), lengths)
+    flat = reshape(batch.full(0), [*batch.extents(), n])
+    axes = tuple(range(count + 1))
+    found = Scatter(axes, op.sets)(flat, values, *batch.positions(part), where)
+    return reshape(found, [*batch.extents(), *core])
+
+
+@vectorize_op.register(Draw)
+def drawn(op: Draw, batch: Batched) -> Any:
+    """Independent draws over the batch: the batch of the parameters grows, and so does the size."""
+    source, wanted, *_ = batch.inputs
+    own = len(batch.node.outputs[1].type.shape) - op.law.ndim_supp  # type: ignore[attr-defined]
+    parameters = [batch.padded(i, own + c) for i, c in enumerate(op.law.core, start=2)]
+    if wanted is not NONE:
+        wanted = stack([*[as_tensor_variable(n, dtype="int64") for n in batch.extents()], *[wanted[i] for i in range(own)]])  # type: ignore[index]
+    return op(source, wanted, *parameters)
+
+
+def vectorize_node(node: Apply, inputs: Sequence[Variable]) -> list[Variable]:
+    """The outputs of one application when its inputs are batched."""
+    batch = Batched(node, inputs)
+    with made_by(node.line):
+        found = node.op(*inputs) if batch.ndim == 0 else vectorize_op(node.op, batch)
+    return as_list(found)
+
+
+def vectorize_graph(outputs: Any, replace: Mapping[Variable, Any]) -> Any:
+    """`outputs` over a batch: some variables get leading axes, and the results have them too.
+
+    Parameters
+    ----------
+    outputs : variable or sequence of variables
+    replace : mapping from variable to variable
+        For each batched variable what takes its place: a tensor of the same dtype with axes in front. Several
+        batches broadcast, aligned from the last batch axis.
+
+    Returns
+    -------
+    The new outputs. One that depends on nothing batched stays as it is, without batch axes.
+
+    Raises
+    ------
+    TypeError
+        When a length would differ within the batch, or an op has no rule.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x, xs = pt.vector("x"), pt.matrix("xs")
+    >>> print(vectorize_graph(pt.exp(x).sum(), {x: xs}).eval({xs: [[0.0, 0.0], [0.0, 0.0]]}))
+    [2. 2.]
+    """
+    new: dict[Variable, Variable] = {old: checked(old, as_tensor_variable(v)) for old, v in replace.items()}
+    roots = as_list(outputs)
+    for node in toposort(roots, stop=set(new)):
+        if any(v in new for v in node.inputs):
+            found = vectorize_node(node, [new.get(v, v) for v in node.inputs])
+            new.update((old, v) for old, v in zip(node.outputs, found, strict=True) if old not in new)
+    vectorized = [new.get(v, v) for v in roots]
+    return vectorized[0] if isinstance(outputs, Variable) else vectorized
+
+
+def checked(old: Variable, new: TensorVariable) -> TensorVariable:
+    """Refuse a replacement that is no batch of what it replaces."""
+    kind: Any = old.type
+    core = new.type.shape[new.ndim - kind.ndim :] if new.ndim >= kind.ndim else None
+    if new.dtype != kind.dtype or core is None or not kind.accepts(TensorType(new.dtype, core)):
+        raise TypeError(f"{new} of type {new.type} is no batch of {old} of type {kind}: only axes in front may be added.")
+    return new
+
+
+def vectorize(function: Callable[..., Any], signature: str | None = None) -> Callable[..., Any]:
+    """A function of tensors over batches, from one that is written for single arguments.
+
+    Parameters
+    ----------
+    function : callable
+        From tensors to a tensor or several.
+    signature : str, optional
+        The axes of single arguments and results as in NumPy, such as "(m,n),(n)->(m)"; scalars by default.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> solve = vectorize(lambda a, b: (a * b).sum(), "(n),(n)->()")
+    >>> print(solve([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).eval())
+    [3. 7.]
+    """
+    ranks = None if signature is None else [text_ranks(side) for side in signature.replace(" ", "").split("->")]
+
+    def batched(*args: Any) -> Any:
+        tensors = [as_tensor_variable(a) for a in args]
+        cores = ranks[0] if ranks else [0] * len(tensors)
+        if len(cores) != len(tensors):
+            raise TypeError(f"The signature {signature} has {len(cores)} arguments, not {len(tensors)}.")
+        single = [core_variable(t, c) for t, c in zip(tensors, cores, strict=True)]
+        found = function(*single)
+        check_results(as_list(found), ranks[1] if ranks and len(ranks) > 1 else None, signature)
+        return vectorize_graph(found, dict(zip(single, tensors, strict=True)))
+
+    return batched
+
+
+def text_ranks(side: str) -> list[int]:
+    """The number of axes of each argument in one side of a signature."""
+    return [len([name for name in group.split(",") if name]) for group in re.findall(r"\(([^()]*)\)", side)]
+
+
+def core_variable(t: TensorVariable, core: int) -> TensorVariable:
+    """A variable like one element of the batch `t`."""
+    if t.ndim < core:
+        raise TypeError(f"{t} has {t.ndim} axes, but the signature asks for at least {core}.")
+    return TensorType(t.dtype, t.type.shape[t.ndim - core :]).variable(name=t.name)
+
+
+def check_results(found: Sequence[Variable], ranks: Sequence[int] | None, signature: str | None) -> None:
+    """Refuse results that are not as the signature says."""
+    actual = [v.type.ndim for v in found]  # type: ignore[attr-defined]
+    if ranks is not None and list(ranks) != actual:
+        raise TypeError(f"The results have {actual} axes, but the signature is {signature}.")
+
+
+__all__ = ["vectorize", "vectorize_graph", "vectorize_node", "vectorize_op"]
