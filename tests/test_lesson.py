@@ -16,7 +16,9 @@ CHAPTERS = 7
 @pytest.mark.parametrize("backend", ["llvm", pytest.param("numpy", marks=pytest.mark.slow)])
 def test_lesson(backend):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PELLUCID_BACKEND": backend}
-    answer = subprocess.run([sys.executable, str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=600, check=False)
+    answer = subprocess.run(
+        [sys.executable, str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     assert answer.returncode == 0, answer.stderr
     done = [line for line in answer.stdout.splitlines() if line.startswith("ok")]
     assert len(done) == CHAPTERS, answer.stdout

@@ -1,9 +1,9 @@
-"""Probabilistic programming with readable graphs: write tensors and models, print, rewrite, differentiate, compile and sample them.
+"""Probabilistic programming with readable graphs: write, print, rewrite, differentiate, compile and sample them.
 
 The public names are loaded when they are first used, so that importing the package takes no time.
 """
 
-# ruff: noqa: F401, F403, F405 - the imports for type checkers are all there for others to use
+# ruff: noqa: F401 - the imports for type checkers are all there for others to use
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid import diff, rewrite, stats, tensor
     from pellucid import tensor as math
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
+    from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
     from pellucid.diff import (
         DisconnectedInputError,
@@ -41,8 +42,41 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.data import Data, set_data
     from pellucid.model.model import Model
     from pellucid.model.variables import Deterministic, Potential
-    from pellucid.stats import *
-    from pellucid.stats import draw, icdf, logccdf, logcdf, logp, support_point
+    from pellucid.rewrite.pipeline import rewrite_graph
+    from pellucid.stats import (
+        Bernoulli,
+        Beta,
+        Binomial,
+        Categorical,
+        Cauchy,
+        Dirichlet,
+        DiscreteUniform,
+        Exponential,
+        Flat,
+        Gamma,
+        Geometric,
+        HalfCauchy,
+        HalfFlat,
+        HalfNormal,
+        InverseGamma,
+        Laplace,
+        LogNormal,
+        Lognormal,
+        MvNormal,
+        NegativeBinomial,
+        Normal,
+        NotDerivable,
+        ParameterValueError,
+        Poisson,
+        StudentT,
+        Uniform,
+        draw,
+        icdf,
+        logccdf,
+        logcdf,
+        logp,
+        support_point,
+    )
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.random import shared_rng
     from pellucid.vectorize import vectorize_graph
@@ -77,16 +111,31 @@ MODULES = {
 
 DISTRIBUTIONS = (
     "Bernoulli Beta Binomial Categorical Cauchy Dirichlet DiscreteUniform Exponential Flat Gamma Geometric HalfCauchy "
-    "HalfFlat HalfNormal InverseGamma Laplace LogNormal Lognormal MvNormal NegativeBinomial Normal Poisson StudentT Uniform"
+    "HalfFlat HalfNormal InverseGamma Laplace LogNormal Lognormal MvNormal NegativeBinomial "
+    "Normal Poisson StudentT Uniform"
 )
 """The distributions: they need the layer of models too, which says what naming a variable means."""
 
-SUBMODULES = {name: name for name in "compile diff graph inference model rewrite stats tensor vectorize".split()} | {"math": "tensor"}
+SUBMODULES = {
+    name: name for name in ["compile", "diff", "graph", "inference", "model", "rewrite", "stats", "tensor", "vectorize"]
+} | {"math": "tensor"}
 """Parts of the package; what PyMC has in `math` are functions of tensors, and in `tensor` here."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
 
-__all__ = ["__version__", *_PLACES, *DISTRIBUTIONS.split(), "math", "rewrite", "stats", "tensor"]
+__all__ = [
+    "Apply", "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Data", "Deterministic", "Dirichlet",
+    "DisconnectedInputError", "DiscreteUniform", "Exponential", "Flat", "Function", "Gamma", "Geometric",
+    "HalfCauchy", "HalfFlat", "HalfNormal", "In", "InverseGamma", "Laplace", "LogNormal", "Lognormal", "Lop",
+    "MissingInputError", "Model", "MvNormal", "NegativeBinomial", "Normal", "NotDerivable", "Op", "Out",
+    "ParameterValueError", "Poisson", "Potential", "Rop", "SamplingError", "ShapeError", "SharedVariable",
+    "StartError", "StudentT", "Type", "Uniform", "UnusedInputError", "Variable", "__version__", "ancestors", "bfmi",
+    "clear_cache", "clone_replace", "dprint", "draw", "equal_computations", "ess", "eti", "explicit_graph_inputs",
+    "function", "grad", "graph_inputs", "graph_replace", "hdi", "hessian", "hessian_vector_product", "icdf",
+    "jacobian", "jvp", "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext", "rewrite", "rewrite_graph",
+    "rhat", "sample", "sample_prior_predictive", "set_data", "shared", "shared_rng", "stats", "summary",
+    "support_point", "tensor", "vectorize_graph", "vjp",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,10 @@ QUIET = {"progressbar": False, "compute_convergence_checks": False}
 def check_moments(draws, mean, sd, *, errors=4.0):
     """Means and sds within a few Monte Carlo standard errors, and chains that agree."""
     assert np.all(pm.rhat(draws) < 1.01)
-    for estimate, exact, error in ((draws.mean((0, 1)), mean, pm.mcse(draws)), (draws.std((0, 1)), sd, pm.mcse(draws, "sd"))):
+    for estimate, exact, error in (
+        (draws.mean((0, 1)), mean, pm.mcse(draws)),
+        (draws.std((0, 1)), sd, pm.mcse(draws, "sd")),
+    ):
         assert np.all(np.abs(estimate - exact) < errors * error), (estimate, exact, error)
         assert np.all(np.asarray(error) < 0.1 * np.asarray(sd)), "precise enough to be a test"
 
@@ -84,7 +87,9 @@ def test_funnel():
         idata = pm.sample(2000, tune=1000, chains=4, random_seed=5, **QUIET)
     check_moments(array(idata, "v"), 0.0, 3.0)
     check_moments(array(idata, "raw"), np.zeros(9), np.ones(9))
-    np.testing.assert_allclose(array(idata, "x"), np.exp(array(idata, "v") / 2)[..., None] * array(idata, "raw"), rtol=1e-12)
+    np.testing.assert_allclose(
+        array(idata, "x"), np.exp(array(idata, "v") / 2)[..., None] * array(idata, "raw"), rtol=1e-12
+    )
 
 
 def test_beta_binomial():
@@ -129,7 +134,9 @@ def test_log_density_of_draws_is_the_models(schools, idata):
     for draw in range(2):
         one = post.isel(draw=draw)
         point = {"mu": one["mu"].item(), "tau_log__": np.log(one["tau"].item()), "raw": one["raw"].to_numpy()}
-        np.testing.assert_allclose(schools.compile_logp()(point), idata["sample_stats"]["lp"][1, [0, 77][draw]].item(), rtol=1e-9)
+        np.testing.assert_allclose(
+            schools.compile_logp()(point), idata["sample_stats"]["lp"][1, [0, 77][draw]].item(), rtol=1e-9
+        )
 
 
 def test_seeds_decide_everything_and_cores_nothing(schools):
@@ -158,7 +165,9 @@ def test_the_interpreter_draws_the_same(schools):
 def test_kept_tuning_and_other_groups(schools):
     options = {"include_transformed": True, "log_likelihood": True}
     with schools:
-        idata = pm.sample(20, tune=30, chains=2, random_seed=1, discard_tuned_samples=False, idata_kwargs=options, **QUIET)
+        idata = pm.sample(
+            20, tune=30, chains=2, random_seed=1, discard_tuned_samples=False, idata_kwargs=options, **QUIET
+        )
     assert dict(idata["warmup_posterior"]["theta"].sizes) == {"chain": 2, "draw": 30, "school": 8}
     assert dict(idata["warmup_sample_stats"]["lp"].sizes) == {"chain": 2, "draw": 30}
     np.testing.assert_allclose(np.exp(idata["unconstrained_posterior"]["tau_log__"].to_numpy()), array(idata, "tau"))
@@ -189,7 +198,9 @@ def test_var_names_and_plain_traces(schools):
 def test_starts(schools):
     with schools:
         start = {"mu": 3.0, "tau_log__": 0.5, "raw": np.zeros(8)}
-        idata = pm.sample(1, tune=0, chains=2, random_seed=1, initvals=[start, {**start, "mu": -100.0}], init="adapt_diag", **QUIET)
+        idata = pm.sample(
+            1, tune=0, chains=2, random_seed=1, initvals=[start, {**start, "mu": -100.0}], init="adapt_diag", **QUIET
+        )
     assert abs(array(idata, "mu")[0, 0]) < 30
     assert array(idata, "mu")[1, 0] < -20, "one short trajectory does not come far"
 

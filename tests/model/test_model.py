@@ -1,7 +1,9 @@
 """A model knows its variables, and its log-probability, gradient and Hessian are those computed by hand."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +97,13 @@ def test_logp_of_some_variables(regression):
     np.testing.assert_allclose(found[1], by_hand()[0], rtol=1e-12)
     value = regression.rvs_to_values[mu]
     np.testing.assert_allclose(regression.compile_logp(value)(POINT), by_hand()[0], rtol=1e-12)
-    parts = [regression.varlogp, regression.observedlogp, regression.potentiallogp, regression.datalogp, regression.varlogp_nojac]
+    parts = [
+        regression.varlogp,
+        regression.observedlogp,
+        regression.potentiallogp,
+        regression.datalogp,
+        regression.varlogp_nojac,
+    ]
     found = regression.compile_fn(parts)(POINT)
     e = [np.sum(t) for t in by_hand()]
     np.testing.assert_allclose(found, [sum(e[:3]), e[3], e[4], e[3] + e[4], sum(e[:3]) + 0.2], rtol=1e-12)
@@ -265,7 +273,7 @@ def test_data_that_cannot_be_set():
             pm.set_data({"x": [1.0]})
         with pytest.raises(pm.ShapeError, match="has 1 axes"):
             pm.set_data({"x": 1.0})
-        with pytest.raises(pm.ShapeError, match="'fixed' cannot change.*'first'"):
+        with pytest.raises(pm.ShapeError, match=r"'fixed' cannot change.*'first'"):
             pm.set_data({"late": [1.0]}, coords={"fixed": [1]})
         with pytest.raises(TypeError, match="no data variable"):
             pm.set_data({"first": 1.0})
@@ -307,7 +315,10 @@ def test_contexts_are_left_again():
 
 def test_the_model_as_text(regression):
     lines = regression.str_repr().splitlines()
-    assert [line.split() for line in lines[:2]] == [["mu", "~", "Normal(0,", "2)"], ["sigma", "~", "HalfNormal(0,", "3)"]]
+    assert [line.split() for line in lines[:2]] == [
+        ["mu", "~", "Normal(0,", "2)"],
+        ["sigma", "~", "HalfNormal(0,", "3)"],
+    ]
     assert lines[2].strip() == "theta ~ Normal(mu, sigma)"
     assert lines[4].strip() == "double ~ Deterministic(f(theta))"
     assert r"\begin{array}" in regression._repr_latex_()
@@ -335,3 +346,13 @@ def test_public_names_are_lazy_and_all_there():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="Nrmal"):
         _ = pm.Nrmal
+
+
+def test_editors_see_the_names_that_are_loaded():
+    tree = ast.parse(Path(pm.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {(node.module, alias.asname or alias.name) for node in imports for alias in node.names}
+    table = {(module, name) for module, names in pm.MODULES.items() for name in names.split()}
+    table |= {("pellucid.stats", name) for name in pm.DISTRIBUTIONS.split()}
+    assert {pair for pair in seen if pair[0] != "pellucid"} == table

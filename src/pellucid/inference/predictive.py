@@ -59,7 +59,9 @@ def sample_prior_predictive(
     listed = list(known) if var_names is None else [str(getattr(v, "name", v)) for v in var_names]
     missing = [n for n in listed if n not in known]
     if missing:
-        raise ValueError(f"var_names has {', '.join(missing)}, which the model does not draw; it draws {', '.join(known)}.")
+        raise ValueError(
+            f"var_names has {', '.join(missing)}, which the model does not draw; it draws {', '.join(known)}."
+        )
     count = draws if samples is None else samples
     found = draw([known[n] for n in listed], draws=count, random_seed=random_seed) if listed else []
     arrays = {n: a if count != 1 else a[None] for n, a in zip(listed, found, strict=True)}

@@ -82,7 +82,9 @@ def wanted(model: Model, var_names: Sequence[str] | None) -> dict[str, Any]:
     listed = [var_names] if isinstance(var_names, str) else [str(getattr(v, "name", v)) for v in var_names]
     missing = [n for n in listed if n not in known]
     if missing:
-        raise ValueError(f"var_names has {', '.join(missing)}, which the model does not sample; it samples {', '.join(known)}.")
+        raise ValueError(
+            f"var_names has {', '.join(missing)}, which the model does not sample; it samples {', '.join(known)}."
+        )
     return {name: v for name, v in known.items() if name in listed}
 
 
@@ -172,11 +174,15 @@ class Trace:
         """The draws of a variable, of all chains in one array (or, if not `combine`, in a list)."""
         return self.pick(self.arrays, str(getattr(varname, "name", varname)), burn, thin, chains, combine=combine)
 
-    def get_sampler_stats(self, stat_name: str, burn: int = 0, thin: int = 1, combine: bool = True, chains: Any = None) -> Any:
+    def get_sampler_stats(
+        self, stat_name: str, burn: int = 0, thin: int = 1, combine: bool = True, chains: Any = None
+    ) -> Any:
         """A statistic of the draws, of all chains in one array (or, if not `combine`, in a list)."""
         return self.pick(self.statistics, stat_name, burn, thin, chains, combine=combine)
 
-    def pick(self, group: Mapping[str, np.ndarray], name: str, burn: int, thin: int, chains: Any, *, combine: bool) -> Any:
+    def pick(
+        self, group: Mapping[str, np.ndarray], name: str, burn: int, thin: int, chains: Any, *, combine: bool
+    ) -> Any:
         """Part of one array."""
         if name not in group:
             raise KeyError(f"The trace has no {name!r}; it has {', '.join([*self.arrays, *self.statistics])}.")

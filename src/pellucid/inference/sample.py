@@ -7,12 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pellucid.compile.callback import density_function, release
-from pellucid.graph.provenance import describe, user_line
+from pellucid.graph.provenance import describe
 from pellucid.inference import kernel
 from pellucid.inference.chains import ChainResults, chain_keys, compiled_sampler, run_chains
 from pellucid.inference.chains import Progress as ChainState
@@ -21,7 +22,7 @@ from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
 from pellucid.inference.trace import preload
 from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
-from pellucid.model.context import modelcontext
+from pellucid.model.context import here, modelcontext
 from pellucid.model.density import Density
 from pellucid.model.initial import check_initval, initial_point
 from pellucid.model.model import Model
@@ -137,14 +138,15 @@ def sample(
     >>> import pellucid as pm
     >>> with pm.Model():
     ...     x = pm.Normal("x", 1, 2)
-    ...     idata = pm.sample(draws=200, tune=200, chains=2, random_seed=1, progressbar=False, compute_convergence_checks=False)
+    ...     idata = pm.sample(draws=500, tune=200, chains=2, random_seed=1, progressbar=False)
     >>> dict(idata["posterior"]["x"].sizes)
-    {'chain': 2, 'draw': 200}
+    {'chain': 2, 'draw': 500}
     """
     owner = modelcontext(model).root
     target_accept, max_treedepth = read_options(options, target_accept, max_treedepth)
     settings = Settings(
-        as_count("draws", draws, 1), as_count("tune", tune), as_count("chains", 4 if chains is None else chains, 1), cores,
+        as_count("draws", draws, 1), as_count("tune", tune), as_count("chains", 4 if chains is None else chains, 1),
+        cores if cores is None else as_count("cores", cores, 1),
         as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
     )  # fmt: skip
     check_samplable(owner)
@@ -155,7 +157,9 @@ def sample(
         pool.submit(compiled_sampler)  # while Python builds the gradient
         density = owner.density()
         compiled = density.compile(backend)
-        starts = find_starts(owner, density, compiled, settings, initvals, moved=jitters(init), retries=jitter_max_retries)
+        starts = find_starts(
+            owner, density, compiled, settings, initvals, moved=jitters(init), retries=jitter_max_retries
+        )
     results = run(density, compiled, starts, settings)
     found = collect(owner, density, results, var_names)
     found.attributes = attributes(settings, time.perf_counter() - begun, results)
@@ -183,9 +187,11 @@ def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth
     nuts = {**(options.get("nuts") or {}), **(options.get("nuts_kwargs") or {})}
     for name, value in options.items():
         if name in LATER and value is not None:
-            raise NotImplementedError(f"sample({name}=...): {LATER[name]} come in a later release; NUTS samples all continuous variables.")
+            raise NotImplementedError(
+                f"sample({name}=...): {LATER[name]} come in a later release; NUTS samples all continuous variables."
+            )
         if name not in {*LATER, *IGNORED, "nuts", "nuts_kwargs"}:
-            raise TypeError(f"sample() has no argument {name!r}. At {describe(user_line())}")
+            raise TypeError(f"sample() has no argument {name!r}. {here()}")
     unknown = set(nuts) - {"target_accept", "max_treedepth"}
     if unknown:
         raise TypeError(f"NUTS has no setting {', '.join(sorted(unknown))}; it has target_accept and max_treedepth.")
@@ -195,12 +201,13 @@ def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth
 def check_samplable(model: Model) -> None:
     """Refuse models that NUTS cannot sample."""
     if not model.free_RVs:
-        raise ValueError(f"The model has no free random variables, so there is nothing to sample. At {describe(user_line())}")
+        raise ValueError(f"The model has no free random variables, so there is nothing to sample. {here()}")
     discrete = [v for v in model.free_RVs if not v.dtype.startswith("float")]
     if discrete:
         listed = ", ".join(f"'{v}' ({v.dtype}, {describe(v.owner.line if v.owner else None)})" for v in discrete)
         raise NotImplementedError(
-            f"NUTS needs gradients, which discrete variables do not have: {listed}. Sampling them comes in a later release. "
+            f"NUTS needs gradients, which discrete variables do not have: {listed}. Sampling them comes in a later "
+            "release. "
             "Until then sum them out (a mixture's logsumexp in pm.Potential), or use a continuous variable."
         )
 
@@ -214,10 +221,9 @@ def find_starts(
     """One start per chain where log-density and gradient are finite, shape (chains, d)."""
     given = split_initvals(initvals, settings.chains)
     evaluate = density_function(compiled, density.dimension)
-    return np.stack([
-        find_start(model, density, evaluate, given[chain], np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)), moved=moved, retries=retries)
-        for chain in range(settings.chains)
-    ])  # fmt: skip
+    streams = [np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)) for chain in range(settings.chains)]
+    find = partial(find_start, model, density, evaluate, moved=moved, retries=retries)
+    return np.stack([find(values, seeds) for values, seeds in zip(given, streams, strict=True)])
 
 
 def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
@@ -225,12 +231,19 @@ def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
     if initvals is None or isinstance(initvals, Mapping):
         return [initvals or {}] * chains
     if len(initvals) != chains:
-        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}. At {describe(user_line())}")
+        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}. {here()}")
     return [i or {} for i in initvals]
 
 
 def find_start(
-    model: Model, density: Density, evaluate: Any, initvals: Mapping[Any, Any], seeds: np.random.SeedSequence, *, moved: bool, retries: int
+    model: Model,
+    density: Density,
+    evaluate: Any,
+    initvals: Mapping[Any, Any],
+    seeds: np.random.SeedSequence,
+    *,
+    moved: bool,
+    retries: int,
 ) -> np.ndarray:
     """The start of one chain: moved at random until log-density and gradient are finite."""
     generator = np.random.Generator(np.random.Philox(seeds))
@@ -251,7 +264,10 @@ def explain(model: Model, density: Density, base: np.ndarray, moved: np.ndarray)
         findings = find_problems(model, point) or gradient_problems(model, point)
         if findings:
             return start_message(model, point, findings)
-    return "The model's log-probability is not finite near its starting point, although it is at that point. Pass init='adapt_diag', or initvals."
+    return (
+        "The model's log-probability is not finite near its starting point, although it is at that point: "
+        "pass init='adapt_diag', or initvals."
+    )
 
 
 def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[str, np.ndarray]:
@@ -268,9 +284,15 @@ def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[st
             unconstrained[name] = value
         else:
             known = ", ".join(map(str, model.free_RVs))
-            raise ValueError(f"initvals has a value for {name!r}, which is no free random variable of the model: those are {known}. At {describe(user_line())}")
+            raise ValueError(
+                f"initvals has a value for {name!r}, which is no free random variable of the model: those are "
+                f"{known}. {here()}"
+            )
     point = initial_point(model, seed, own)
-    return {n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v for n, v in point.items()}
+    return {
+        n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v
+        for n, v in point.items()
+    }
 
 
 # Running, and what is said about it.
@@ -308,13 +330,18 @@ def raise_failures(compiled: Any, results: ChainResults) -> None:
     if results.interrupted:
         if not results.completed.any():
             raise KeyboardInterrupt
-        LOG.warning("Interrupted: %d of %d draws were made and are kept.", results.completed.sum(), results.draws.shape[0] * results.draws.shape[1])
+        LOG.warning(
+            "Interrupted: %d of %d draws were made and are kept.",
+            results.completed.sum(),
+            results.draws.shape[0] * results.draws.shape[1],
+        )
 
 
 def attributes(settings: Settings, seconds: float, results: ChainResults) -> dict[str, Any]:
     """What results remember of their making."""
     return {
-        "sampling_time": results.seconds["total"], "total_time": seconds, "tuning_steps": settings.tune, "random_seed": str(settings.seed),
+        "sampling_time": results.seconds["total"], "total_time": seconds, "tuning_steps": settings.tune,
+        "random_seed": str(settings.seed),
         "target_accept": settings.target_accept,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What is wrong at a point: which terms of the log-probability are not finite, where, and for which parameter values."""
+"""What is wrong at a point: which terms are not finite, at which elements, for which parameter values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Finding:
     def __str__(self) -> str:
         line = self.variable.owner.line if self.variable.owner is not None else None
         of = f" of {self.values.size}" if self.values.size > 1 else ""
-        head = f"  - '{self.variable}' ({self.kind}) is not finite at {self.count}{of} element{'s' if self.values.size > 1 else ''}, at {describe(line)}"
+        count = f"{self.count}{of} element{'s' if self.values.size > 1 else ''}"
+        head = f"  - '{self.variable}' ({self.kind}) is not finite at {count}, at {describe(line)}"
         more = [f"      … and {self.count - len(self.elements)} more"] if self.count > len(self.elements) else []
         return "\n".join([head, *(f"      {e}" for e in self.elements), *more])
 
@@ -66,7 +67,11 @@ def given_values(model: Model, point: Mapping[str, Any]) -> dict[Any, np.ndarray
     names = {str(v.name): v for v in model.value_vars}
     unknown, missing = set(point) - set(names), set(names) - set(point)
     if unknown or missing:
-        text = f"has no value for {', '.join(sorted(missing))}" if missing else f"has values for {', '.join(sorted(unknown))}, which the model does not have"
+        text = (
+            f"has no value for {', '.join(sorted(missing))}"
+            if missing
+            else f"has values for {', '.join(sorted(unknown))}, which the model does not have"
+        )
         raise ValueError(f"The point {text}. The value variables are {', '.join(names) or 'none'}.")
     return {v: as_input(v, point[name]) for name, v in names.items()}
 
@@ -76,7 +81,10 @@ def point_logps(model: Model, point: Mapping[str, Any] | None, round_vals: int |
     listed = model.basic_RVs + model.potentials
     graphs: list[Any] = [sum_(t) for t in terms(model)]
     found = evaluate(graphs, given_values(model, model.initial_point() if point is None else point))
-    return {str(v.name): np.asarray(f) if round_vals is None else np.round(f, round_vals) for v, f in zip(listed, found, strict=True)}
+    return {
+        str(v.name): np.asarray(f) if round_vals is None else np.round(f, round_vals)
+        for v, f in zip(listed, found, strict=True)
+    }
 
 
 def find_problems(model: Model, point: Mapping[str, Any]) -> list[Finding]:
@@ -84,7 +92,9 @@ def find_problems(model: Model, point: Mapping[str, Any]) -> list[Finding]:
     given = given_values(model, point)
     found = evaluate(terms(model), given)
     listed = model.basic_RVs + model.potentials
-    return [examine(model, v, np.asarray(f), given) for v, f in zip(listed, found, strict=True) if not np.isfinite(f).all()]
+    return [
+        examine(model, v, np.asarray(f), given) for v, f in zip(listed, found, strict=True) if not np.isfinite(f).all()
+    ]
 
 
 def examine(model: Model, v: TensorVariable, values: np.ndarray, given: Mapping[Any, np.ndarray]) -> Finding:
@@ -93,7 +103,10 @@ def examine(model: Model, v: TensorVariable, values: np.ndarray, given: Mapping[
     kind = "potential" if v in model.potentials else "observed" if v in model.observed_RVs else "free"
     parts = {} if kind == "potential" else arguments(model, v, given)
     places = [tuple(map(int, place)) for place in wrong[:SHOWN]]
-    elements = [f"{mark(place)}log-probability {values[place]}: {describe_parts(parts, place, values.shape)}".rstrip(": ") for place in places]
+    elements = [
+        f"{mark(place)}log-probability {values[place]}: {describe_parts(parts, place, values.shape)}".rstrip(": ")
+        for place in places
+    ]
     return Finding(v, kind, values, elements, len(wrong))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import local
 from typing import TYPE_CHECKING
 
+from pellucid.graph.provenance import describe, user_line
+
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
@@ -39,3 +41,8 @@ def modelcontext(model: Model | None = None) -> Model:
             "A random variable that belongs to no model is made with `.dist(...)`, as in pm.Normal.dist(0, 1)."
         )
     return found
+
+
+def here() -> str:
+    """The user's line, as errors end with it."""
+    return f"At {describe(user_line())}"

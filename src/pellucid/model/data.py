@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.compile.shared import SharedVariable
-from pellucid.graph.provenance import describe, user_line
-from pellucid.model.context import modelcontext
+from pellucid.model.context import here, modelcontext
 from pellucid.model.dims import as_dims
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import Constant, to_array
@@ -22,11 +21,11 @@ def data_value(name: str, value: Any) -> np.ndarray:
     """Data as an array in one of the widest dtypes, so that later values of a narrower one fit."""
     plain = value.to_numpy() if hasattr(value, "to_numpy") else value
     if isinstance(plain, np.ma.MaskedArray) and np.ma.getmaskarray(plain).any():
-        raise ValueError(f"Data '{name}' has masked elements: fill them first. At {describe(user_line())}")
+        raise ValueError(f"Data '{name}' has masked elements: fill them first. {here()}")
     try:
         array = to_array(np.asarray(plain) if isinstance(plain, np.ma.MaskedArray) else plain)
     except TypeError as error:
-        raise TypeError(f"Data '{name}' are not numbers: {error} At {describe(user_line())}") from None
+        raise TypeError(f"Data '{name}' are not numbers: {error} {here()}") from None
     wide = {"f": "float64", "i": "int64", "u": "int64"}.get(array.dtype.kind)
     return array.astype(wide) if wide else array
 
@@ -92,18 +91,25 @@ def Data(
 def check_rank(name: str, dims: Any, array: np.ndarray) -> None:
     """Refuse another number of dims than axes."""
     if dims is not None and len(dims) != array.ndim:
-        raise ShapeError(f"'{name}' has {array.ndim} axes (shape {array.shape}) but {len(dims)} dims {tuple(dims)}; name one per axis. At {describe(user_line())}")
+        raise ShapeError(
+            f"'{name}' has {array.ndim} axes (shape {array.shape}) but {len(dims)} dims {tuple(dims)}; name one per "
+            f"axis. {here()}"
+        )
 
 
 def infer_dims(value: Any, dims: Any, coords: Any) -> tuple[Any, dict[str, Any]]:
     """Dims and coords as the index and columns of a pandas object name them."""
-    axes = [a for a in (getattr(value, "index", None), getattr(value, "columns", None)) if hasattr(a, "to_numpy")]
+    axes: list[Any] = [
+        getattr(value, axis) for axis in ("index", "columns") if hasattr(getattr(value, axis, None), "to_numpy")
+    ]
     names = as_dims(dims, "Data") or tuple(a.name for a in axes)
     found = {n: a.to_numpy() for n, a in zip(names, axes, strict=False) if n is not None}
     return (names or None), {**found, **dict(coords or {})}
 
 
-def set_data(new_data: Mapping[str, Any], model: Model | None = None, *, coords: Mapping[str, Any] | None = None) -> None:
+def set_data(
+    new_data: Mapping[str, Any], model: Model | None = None, *, coords: Mapping[str, Any] | None = None
+) -> None:
     """Give data variables other values, possibly of other lengths.
 
     Parameters
@@ -123,19 +129,23 @@ def set_data_variable(model: Model, name: str, values: Any, coords: Mapping[str,
     """Exchange the value of one data variable, and the labels of its dimensions."""
     variable = model[name]
     if not isinstance(variable, SharedVariable):
-        raise TypeError(f"'{name}' is no data variable, so its value cannot be set: make it with pm.Data. At {describe(user_line())}")
+        raise TypeError(f"'{name}' is no data variable, so its value cannot be set: make it with pm.Data. {here()}")
     array = data_value(name, values)
     if array.ndim != variable.ndim:
-        raise ShapeError(f"'{name}' has {variable.ndim} axes, but the new value has shape {array.shape}. At {describe(user_line())}")
+        raise ShapeError(f"'{name}' has {variable.ndim} axes, but the new value has shape {array.shape}. {here()}")
     dims = model.named_vars_to_dims.get(str(variable.name), ())
-    labels = {dim: new_labels(model, variable, array, axis, dim, coords) for axis, dim in enumerate(dims) if dim is not None}
+    labels = {
+        dim: new_labels(model, variable, array, axis, dim, coords) for axis, dim in enumerate(dims) if dim is not None
+    }
     variable.set_value(array)
     for dim, values_of_dim in labels.items():
         if values_of_dim is not None:
             model.dimensions.coords[dim] = tuple(values_of_dim)
 
 
-def new_labels(model: Model, variable: SharedVariable, array: np.ndarray, axis: int, dim: str, coords: Mapping[str, Any]) -> Any:
+def new_labels(
+    model: Model, variable: SharedVariable, array: np.ndarray, axis: int, dim: str, coords: Mapping[str, Any]
+) -> Any:
     """The labels that a dimension will have; raises where the new length is impossible."""
     length, old = array.shape[axis], variable.get_value(borrow=True).shape[axis]
     labels, known = coords.get(dim), model.coords[dim]
@@ -145,8 +155,10 @@ def new_labels(model: Model, variable: SharedVariable, array: np.ndarray, axis: 
     if labels is None and known is not None and len(known) != length:
         raise ValueError(
             f"'{variable}' is to have length {length} along {dim!r}, which has {len(known)} labels: "
-            f"pass coords={{{dim!r}: ...}} with {length} new ones. At {describe(user_line())}"
+            f"pass coords={{{dim!r}: ...}} with {length} new ones. {here()}"
         )
     if labels is not None and len(labels) != length:
-        raise ShapeError(f"'{variable}' is to have length {length} along {dim!r}, but {len(labels)} labels were given. At {describe(user_line())}")
+        raise ShapeError(
+            f"'{variable}' is to have length {length} along {dim!r}, but {len(labels)} labels were given. {here()}"
+        )
     return labels

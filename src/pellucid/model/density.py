@@ -60,11 +60,14 @@ class Density:
         """The part of the vector that is one value variable."""
         part = x[self.ends[i] : self.ends[i + 1]]
         # A length of one that the graph of the model does not know must stay unknown: else it would broadcast.
-        lengths = [as_open(n) if n == 1 and s is None else n for n, s in zip(self.shapes[i], self.values[i].type.shape, strict=True)]
+        lengths = [
+            as_open(n) if n == 1 and s is None else n
+            for n, s in zip(self.shapes[i], self.values[i].type.shape, strict=True)
+        ]
         return part if self.shapes[i] == self.values[i].type.shape and len(lengths) == 1 else reshape(part, lengths)
 
     def compile(self, backend: str | None = None) -> Any:
-        """The density as a C function: see :func:`pellucid.compile.callback.compile_density`. Made once per backend."""
+        """The density as a C function (:func:`pellucid.compile.callback.compile_density`), made once per backend."""
         key = backend or default_backend()
         if key not in self.compiled:
             self.compiled[key] = compile_density(self.inputs, self.outputs, key)
@@ -72,11 +75,13 @@ class Density:
 
     def pack(self, point: Mapping[str, Any]) -> np.ndarray:
         """A point as a vector."""
-        parts = [np.ravel(np.broadcast_to(point[name], shape)) for name, shape in zip(self.names, self.shapes, strict=True)]
+        parts = [
+            np.ravel(np.broadcast_to(point[name], shape)) for name, shape in zip(self.names, self.shapes, strict=True)
+        ]
         return np.concatenate(parts).astype("float64") if parts else np.empty(0)
 
     def split(self, draws: np.ndarray) -> dict[str, np.ndarray]:
-        """Draws of the vector, of shape (..., d), as arrays of shape (..., *shape) by value variable's name: views."""
+        """Views of draws, of shape (..., d), as arrays of shape (..., *shape) by value variable's name."""
         return {
             name: draws[..., a:b].reshape((*draws.shape[:-1], *shape))
             for name, shape, a, b in zip(self.names, self.shapes, self.ends[:-1], self.ends[1:], strict=True)

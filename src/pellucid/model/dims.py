@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.compile.shared import SharedVariable
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
+from pellucid.model.context import here
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import Constant, TensorVariable, constant
 
@@ -43,7 +43,7 @@ class Dimensions:
         """Register a dimension; doing so again with the same labels changes nothing."""
         check_dim_name(name)
         if values is None and length is None:
-            raise ValueError(f"Dimension {name!r} needs labels (values) or a length. At {describe(user_line())}")
+            raise ValueError(f"Dimension {name!r} needs labels (values) or a length. {here()}")
         labels = None if values is None else as_labels(values)
         if name in self.lengths:
             self.check_same(name, labels, length)
@@ -51,7 +51,7 @@ class Dimensions:
         self.coords[name] = labels
         self.lengths[name] = as_length(name, len(labels or ()) if length is None else length)
         if labels is not None and self.length(name) != len(labels):
-            raise ShapeError(f"Dimension {name!r} has {len(labels)} labels but length {self.length(name)}. At {describe(user_line())}")
+            raise ShapeError(f"Dimension {name!r} has {len(labels)} labels but length {self.length(name)}. {here()}")
 
     def check_same(self, name: str, labels: tuple[Any, ...] | None, length: Any) -> None:
         """Refuse to define a dimension twice in different ways."""
@@ -59,11 +59,11 @@ class Dimensions:
         if labels is not None and known is not None and labels != known:
             raise ValueError(
                 f"Dimension {name!r} has coords already, and others than these: {short(known)} and {short(labels)}. "
-                f"Use another name, or model.set_dim to change it. At {describe(user_line())}"
+                f"Use another name, or model.set_dim to change it. {here()}"
             )
         size = len(labels) if labels is not None else None if isinstance(length, Variable) else length
         if size is not None and size != self.length(name):
-            raise ShapeError(f"Dimension {name!r} has length {self.length(name)}, not {size}. At {describe(user_line())}")
+            raise ShapeError(f"Dimension {name!r} has length {self.length(name)}, not {size}. {here()}")
         if labels is not None:
             self.coords[name] = labels
 
@@ -76,9 +76,11 @@ class Dimensions:
         """Change the length, the labels, or both, where nothing depends on the old length."""
         self.require([name], f"set_dim({name!r})")
         if labels is None and self.coords[name] is not None and len(self.coords[name] or ()) != length:
-            raise ValueError(f"Dimension {name!r} has labels: pass {length} new ones as coord_values. At {describe(user_line())}")
+            raise ValueError(f"Dimension {name!r} has labels: pass {length} new ones as coord_values. {here()}")
         if labels is not None and len(labels) != length:
-            raise ShapeError(f"Dimension {name!r} is to have length {length}, but {len(labels)} labels were given. At {describe(user_line())}")
+            raise ShapeError(
+                f"Dimension {name!r} is to have length {length}, but {len(labels)} labels were given. {here()}"
+            )
         if isinstance(self.lengths[name], Constant) and length != self.length(name):
             self.refuse_fixed(name, length)
             self.lengths[name] = constant(length, dtype="int64")
@@ -90,8 +92,9 @@ class Dimensions:
         if name in self.used:
             raise ShapeError(
                 f"Dimension {name!r} cannot change from length {self.length(name)} to {length}: it was fixed when "
-                f"'{self.used[name]}' was made. Register pm.Data(..., dims={name!r}) before the variables that use it, "
-                f"and its length will follow the data. At {describe(user_line())}"
+                f"'{self.used[name]}' was made. Register pm.Data(..., dims={name!r}) before the variables that use "
+                "it, "
+                f"and its length will follow the data. {here()}"
             )
 
     def require(self, names: Iterable[str | None], what: str) -> None:
@@ -101,34 +104,46 @@ class Dimensions:
                 close = difflib.get_close_matches(name, self.lengths, 1)
                 hint = f" Did you mean {close[0]!r}?" if close else ""
                 raise ValueError(
-                    f"{what} uses the dimension {name!r}, which the model does not have; it has {', '.join(map(repr, self.lengths)) or 'none'}."
-                    f"{hint} Add it with pm.Model(coords={{{name!r}: labels}}) or model.add_coord({name!r}, labels). At {describe(user_line())}"
+                    f"{what} uses the dimension {name!r}, which the model does not have; it has "
+                    f"{', '.join(map(repr, self.lengths)) or 'none'}."
+                    f"{hint} Add it with pm.Model(coords={{{name!r}: labels}}) or model.add_coord({name!r}, "
+                    f"labels). {here()}"
                 )
 
     def shape(self, names: Dims, what: str) -> tuple[int | TensorVariable, ...]:
-        """The shape that dimensions stand for: numbers where they are fixed, expressions where data may change them."""
+        """The shape that dimensions stand for: numbers, or expressions of the data that may change them."""
         self.require(names, what)
         shape = []
         for name in names:
             if name is None:
-                raise ValueError(f"{what} has a dimension without a name, so its dims give no shape: pass shape= too. At {describe(user_line())}")
+                raise ValueError(
+                    f"{what} has a dimension without a name, so its dims give no shape: pass shape= too. {here()}"
+                )
             length = self.lengths[name]
             shape.append(int(length.data) if isinstance(length, Constant) else length)
         return tuple(shape)
 
     def check(self, name: str, dims: Dims, shape: Sequence[int]) -> None:
         """Raise unless a variable of this shape can have these dims."""
-        where = f"At {describe(user_line())}"
+        where = f"{here()}"
         self.require(dims, f"'{name}'")
         if len(dims) != len(shape):
-            raise ShapeError(f"'{name}' has {len(shape)} axes (shape {tuple(shape)}) but {len(dims)} dims {tuple(dims)}; name one per axis. {where}")
-        for axis, (dim, length) in enumerate(zip(dims, shape, strict=True)):
+            raise ShapeError(
+                f"'{name}' has {len(shape)} axes (shape {tuple(shape)}) but {len(dims)} dims {tuple(dims)}; name "
+                f"one per axis. {where}"
+            )
+        for axis, dim in enumerate(dims):
             if dim is None:
                 continue
             if dim == name:
-                raise ValueError(f"'{name}' has a dimension of its own name; rename the variable or the dimension. {where}")
+                raise ValueError(
+                    f"'{name}' has a dimension of its own name; rename the variable or the dimension. {where}"
+                )
             if list(dims).count(dim) > 1:
-                raise ValueError(f"'{name}' has the dimension {dim!r} twice: {tuple(dims)}. Give the second axis a dimension of its own. {where}")
+                raise ValueError(
+                    f"'{name}' has the dimension {dim!r} twice: {tuple(dims)}. Give the second axis a dimension of "
+                    f"its own. {where}"
+                )
             self.check_length(name, dim, shape, axis)
 
     def check_length(self, name: str, dim: str, shape: Sequence[int], axis: int) -> None:
@@ -137,7 +152,7 @@ class Dimensions:
             labels = f" (labels {short(self.coords[dim])})" if self.coords[dim] else ""
             raise ShapeError(
                 f"'{name}' has shape {tuple(shape)}, but its axis {axis} is the dimension {dim!r} of length "
-                f"{self.length(dim)}{labels}. At {describe(user_line())}"
+                f"{self.length(dim)}{labels}. {here()}"
             )
 
     def mark_used(self, name: str, dims: Dims) -> None:
@@ -164,9 +179,9 @@ class Dimensions:
 def check_dim_name(name: Any) -> None:
     """Refuse names that results cannot use."""
     if not isinstance(name, str):
-        raise TypeError(f"A dimension's name is a string, not {name!r}. At {describe(user_line())}")
+        raise TypeError(f"A dimension's name is a string, not {name!r}. {here()}")
     if name in RESERVED:
-        raise ValueError(f"Dimensions cannot be named {', '.join(RESERVED)}: results use these names. At {describe(user_line())}")
+        raise ValueError(f"Dimensions cannot be named {', '.join(RESERVED)}: results use these names. {here()}")
 
 
 def as_labels(values: Any) -> tuple[Any, ...]:
@@ -187,7 +202,9 @@ def as_length(name: str, length: Any) -> TensorVariable:
         return length
     if isinstance(length, (int, np.integer)) and not isinstance(length, bool) and length >= 0:
         return constant(int(length), dtype="int64")
-    raise TypeError(f"The length of dimension {name!r} is a non-negative integer or an integer scalar, not {length!r}. At {describe(user_line())}")
+    raise TypeError(
+        f"The length of dimension {name!r} is a non-negative integer or an integer scalar, not {length!r}. {here()}"
+    )
 
 
 def as_dims(dims: Any, what: str) -> tuple[str | None, ...] | None:
@@ -197,7 +214,7 @@ def as_dims(dims: Any, what: str) -> tuple[str | None, ...] | None:
     found = (dims,) if isinstance(dims, str) else tuple(dims)
     for d in found:
         if d is not None and not isinstance(d, str):
-            raise TypeError(f"{what} has the dims {found!r}: a dimension is named by a string, not by {d!r}. At {describe(user_line())}")
+            raise TypeError(f"{what} has the dims {found!r}: a dimension is named by a string, not by {d!r}. {here()}")
     return found
 
 

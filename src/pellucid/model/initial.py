@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.compile.numpy import compile as compile_interpreter
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
+from pellucid.model.context import here
 from pellucid.model.logprob import check_closed
 from pellucid.model.shapes import Shape, current_shape
 from pellucid.stats import as_seed, stream, support_point
@@ -32,7 +32,10 @@ def check_initval(rv: TensorVariable, initval: Any, shape: Sequence[int]) -> Non
         return
     if isinstance(initval, str):
         if initval not in STRATEGIES:
-            raise ValueError(f"The initval of '{rv}' is 'support_point', 'prior', an array or an expression, not {initval!r}. At {describe(user_line())}")
+            raise ValueError(
+                f"The initval of '{rv}' is 'support_point', 'prior', an array or an expression, not {initval!r}. "
+                f"{here()}"
+            )
         return
     array = np.asarray(initval)
     try:
@@ -40,9 +43,11 @@ def check_initval(rv: TensorVariable, initval: Any, shape: Sequence[int]) -> Non
     except ValueError:
         fits = False
     if not fits:
-        raise ShapeError(f"The initval of '{rv}' has shape {array.shape}, but '{rv}' has shape {tuple(shape)}. At {describe(user_line())}")
+        raise ShapeError(
+            f"The initval of '{rv}' has shape {array.shape}, but '{rv}' has shape {tuple(shape)}. {here()}"
+        )
     if array.dtype.kind not in "biuf" or np.isnan(array.astype("float64")).any():
-        raise ValueError(f"The initval of '{rv}' must be numbers, and not NaN. At {describe(user_line())}")
+        raise ValueError(f"The initval of '{rv}' must be numbers, and not NaN. {here()}")
 
 
 def start_value(model: Model, rv: TensorVariable, overrides: Mapping[TensorVariable, Any]) -> TensorVariable:
@@ -54,7 +59,11 @@ def start_value(model: Model, rv: TensorVariable, overrides: Mapping[TensorVaria
     if value.dtype != rv.dtype:
         value = cast(value, rv.dtype)
     open_or_other = value.type.shape != rv.type.shape or None in rv.type.shape
-    return broadcast_to(value, [rv.shape[i] if n is None else n for i, n in enumerate(rv.type.shape)]) if open_or_other else value
+    return (
+        broadcast_to(value, [rv.shape[i] if n is None else n for i, n in enumerate(rv.type.shape)])
+        if open_or_other
+        else value
+    )
 
 
 def start_graphs(model: Model, overrides: Mapping[TensorVariable, Any]) -> list[TensorVariable]:
@@ -70,7 +79,9 @@ def start_graphs(model: Model, overrides: Mapping[TensorVariable, Any]) -> list[
     return found
 
 
-def initial_point(model: Model, random_seed: Any = None, overrides: Mapping[TensorVariable, Any] | None = None) -> dict[str, np.ndarray]:
+def initial_point(
+    model: Model, random_seed: Any = None, overrides: Mapping[TensorVariable, Any] | None = None
+) -> dict[str, np.ndarray]:
     """The start of every value variable, by name; "prior" starts are drawn with `random_seed`."""
     check_closed(model)
     graphs = start_graphs(model, overrides or {})
@@ -78,9 +89,7 @@ def initial_point(model: Model, random_seed: Any = None, overrides: Mapping[Tens
     seed = as_seed(random_seed) if generators else 0
     given = [stream(seed, names[0], "initial point") for names in generators.values()]
     values = compile_interpreter(list(generators), graphs)(*given)
-    return {
-        str(v.name): np.array(value, dtype=v.dtype) for v, value in zip(model.value_vars, values, strict=True)
-    }
+    return {str(v.name): np.array(value, dtype=v.dtype) for v, value in zip(model.value_vars, values, strict=True)}
 
 
 def shapes_by_name(model: Model) -> dict[str, Shape]:

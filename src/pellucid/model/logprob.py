@@ -8,28 +8,35 @@ from typing import TYPE_CHECKING, Any
 from pellucid.compile.function import MissingInputError
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, made_by, user_line
+from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import explicit_graph_inputs
+from pellucid.model.context import here
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
 from pellucid.stats import logp as conditional_logp
 from pellucid.stats.bijection import Chain
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import concatenate, stack
+from pellucid.tensor.shape import concatenate, reshape, stack
 from pellucid.tensor.types import TensorType, TensorVariable, constant
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
 
-def value_variable(rv: TensorVariable, data: TensorVariable | None, default_transform: Any, transform: Any) -> tuple[Any, TensorVariable]:
+def value_variable(
+    rv: TensorVariable, data: TensorVariable | None, default_transform: Any, transform: Any
+) -> tuple[Any, TensorVariable]:
     """The bijection of a random variable (or None), and its value variable: its data if it is observed."""
     if data is not None:
         return None, data
-    default = (default_transform_of(rv) if is_draw(rv) else None) if default_transform is ... else default_transform
+    default: Any = default_transform
+    if default is ...:
+        default = default_transform_of(rv) if is_draw(rv) else None
     if transform is None and default_transform is ...:
-        raise TypeError(f"'{rv}' has transform=None; write default_transform=None to sample it on its own scale. At {describe(user_line())}")
+        raise TypeError(
+            f"'{rv}' has transform=None; write default_transform=None to sample it on its own scale. {here()}"
+        )
     bijection = default if transform is ... else Chain([default, transform]) if default is not None else transform
     if bijection is None:
         return None, TensorType(rv.dtype, rv.type.shape).variable(name=rv.name)
@@ -43,10 +50,11 @@ def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
     if key not in model.cache:
         found: dict[Variable, TensorVariable] = {}
         for rv in model.basic_RVs:
-            bijection, value = model.rvs_to_transforms[rv], model.rvs_to_values[rv]
+            bijection: Any = model.rvs_to_transforms[rv]
+            value: Any = model.rvs_to_values[rv]
             if bijection is not None:
                 with made_by(rv.owner.line):  # type: ignore[union-attr]
-                    value = replace_all([bijection.backward(value, *rv.owner.inputs)], found)[0]  # type: ignore[union-attr]  # noqa: PLW2901
+                    value = replace_all([bijection.backward(value, *rv.owner.inputs)], found)[0]  # type: ignore[union-attr]
             found[rv] = value
         model.cache[key] = found
     return model.cache[key]
@@ -64,11 +72,14 @@ def chosen(model: Model, variables: Any) -> list[TensorVariable]:
     if variables is None:
         return model.basic_RVs + model.potentials
     listed = variables if isinstance(variables, (list, tuple)) else [variables]
-    found = [model.values_to_rvs.get(v, v) for v in listed]
+    found: list[Any] = [model.values_to_rvs.get(v, v) for v in listed]
     known = {*model.basic_RVs, *model.potentials}
     for v in found:
         if v not in known:
-            raise ValueError(f"{v} is neither a random variable nor a potential of the model, which has {', '.join(map(str, known))}.")
+            raise ValueError(
+                f"{v} is neither a random variable nor a potential of the model, which has "
+                f"{', '.join(map(str, known))}."
+            )
     return found
 
 
@@ -114,7 +125,7 @@ def differentiable(model: Model, variables: Any) -> list[TensorVariable]:
     if variables is None:
         return model.continuous_value_vars
     listed = variables if isinstance(variables, (list, tuple)) else [variables]
-    found = [model.rvs_to_values.get(v, v) for v in listed]
+    found: list[Any] = [model.rvs_to_values.get(v, v) for v in listed]
     for v in found:
         if v not in model.value_vars:
             raise ValueError(f"{v} is no free random variable of the model.")
@@ -130,11 +141,13 @@ def gradient(model: Model, variables: Any = None, *, jacobian: bool = True) -> T
 
 def join(pieces: Sequence[TensorVariable]) -> TensorVariable:
     """Tensors as one vector."""
-    flat = [p.ravel() for p in pieces]
+    flat = [reshape(p, -1) for p in pieces]
     return concatenate(flat) if flat else constant([], dtype="float64")
 
 
-def hessian_matrix(model: Model, variables: Any = None, *, jacobian: bool = True, negate: bool = True) -> TensorVariable:
+def hessian_matrix(
+    model: Model, variables: Any = None, *, jacobian: bool = True, negate: bool = True
+) -> TensorVariable:
     """The second derivatives of the log-probability as one matrix.
 
     Row i is the gradient of element i of the gradient: the static number of elements must be known.
@@ -143,7 +156,9 @@ def hessian_matrix(model: Model, variables: Any = None, *, jacobian: bool = True
     slope = gradient(model, variables, jacobian=jacobian)
     size = slope.type.shape[0]
     if size is None:
-        raise TypeError(f"The Hessian needs value variables of known lengths; these are {', '.join(f'{v} {v.type}' for v in wrt)}.")
+        raise TypeError(
+            f"The Hessian needs value variables of known lengths; these are {', '.join(f'{v} {v.type}' for v in wrt)}."
+        )
     rows = [join(grad(slope[i], wrt, disconnected_inputs="ignore")) for i in range(size)]
     found = stack(rows) if rows else constant([[]], dtype="float64")
     return -found if negate else found
@@ -157,6 +172,7 @@ def check_closed(model: Model) -> None:
         if missing:
             line = v.owner.line if v.owner is not None else None
             raise MissingInputError(
-                f"'{v}' depends on {', '.join(f'{u} ({u.type})' for u in missing)}, which has no value: make it a random variable, "
+                f"'{v}' depends on {', '.join(f'{u} ({u.type})' for u in missing)}, which has no value: make it a "
+                "random variable, "
                 f"pm.Data, or an array. '{v}' was made at {describe(line)}"
             )

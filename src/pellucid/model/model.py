@@ -9,16 +9,15 @@ from typing import Any, Self
 import numpy as np
 
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
+from pellucid.graph.provenance import describe
 from pellucid.model import check, density, initial, logprob, point, show
-from pellucid.model.context import active_models, current_model, modelcontext
+from pellucid.model.context import active_models, current_model, here, modelcontext
 from pellucid.model.data import set_data_variable
 from pellucid.model.dims import Dimensions, as_dims
 from pellucid.model.logprob import value_variable
 from pellucid.model.observed import as_observed, check_fits
 from pellucid.model.shapes import Shape, current_shape, try_shape
 from pellucid.tensor.types import TensorVariable
-
 
 Point = dict[str, np.ndarray]
 """Values of the value variables, by name."""
@@ -61,7 +60,9 @@ class Model:
     {'mu': array(0.), 'sigma_log__': array(0.)}
     """
 
-    def __init__(self, name: str = "", coords: Mapping[str, Any] | None = None, check_bounds: bool = True, *, model: Any = ...):
+    def __init__(
+        self, name: str = "", coords: Mapping[str, Any] | None = None, check_bounds: bool = True, *, model: Any = ...
+    ):
         self.name = check_name(name) if name else ""
         self.check_bounds = check_bounds
         self.parent: Model | None = current_model() if model is ... else model
@@ -89,7 +90,9 @@ class Model:
         active_models().append(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         active_models().pop()
 
     @classmethod
@@ -108,7 +111,7 @@ class Model:
         return self if self.parent is None else self.parent.root
 
     def lineage(self) -> Iterator[Model]:
-        """This model, and those that it is part of."""
+        """The model itself, and those that it is part of."""
         model: Model | None = self
         while model is not None:
             yield model
@@ -175,7 +178,7 @@ class Model:
 
     @property
     def unobserved_value_vars(self) -> list[TensorVariable]:
-        """Value variables, then the values of transformed variables on their own scale, then deterministics: in terms of value variables."""
+        """Value variables, transformed variables on their own scale, and deterministics, all in terms of the first."""
         transformed = [rv for rv in self.free_RVs if self.rvs_to_transforms[rv] is not None]
         return self.value_vars + self.replace_rvs_by_values(transformed + self.deterministics)
 
@@ -192,7 +195,7 @@ class Model:
     # Adding variables and dimensions.
 
     def add_coord(self, name: str, values: Any = None, *, length: Any = None, mutable: Any = None) -> None:
-        """Add a dimension, with labels or just a length. (`mutable` is accepted for compatibility, and ignored.)"""
+        """Add a dimension, with labels or just a length; `mutable` is accepted for compatibility, and ignored."""
         self.dimensions.add(name, values, length)
 
     def add_coords(self, coords: Mapping[str, Any], *, lengths: Mapping[str, Any] | None = None) -> None:
@@ -222,7 +225,7 @@ class Model:
     def add_named_variable(self, var: TensorVariable, dims: Any = None) -> None:
         """Register a variable that has a name, with its dims."""
         if not var.name:
-            raise ValueError(f"{var!r} has no name to be registered under. At {describe(user_line())}")
+            raise ValueError(f"{var!r} has no name to be registered under. {here()}")
         self.check_new(var.name)
         names = as_dims(dims, f"'{var.name}'")
         if names is not None:
@@ -239,7 +242,9 @@ class Model:
             if name in model.named_vars:
                 known = model.named_vars[name]
                 made = f" (made at {describe(known.owner.line)})" if known.owner is not None else ""
-                raise ValueError(f"The model has a variable called {name!r} already{made}; choose another name. At {describe(user_line())}")
+                raise ValueError(
+                    f"The model has a variable called {name!r} already{made}; choose another name. {here()}"
+                )
 
     def check_dims(self, var: TensorVariable, names: tuple[str | None, ...]) -> None:
         """Refuse dims that do not fit the variable."""
@@ -282,7 +287,9 @@ class Model:
         full = self.name_for(name)
         self.check_new(full)
         if total_size is not None:
-            raise NotImplementedError(f"'{full}' has total_size, which minibatches need and a later release brings. At {describe(user_line())}")
+            raise NotImplementedError(
+                f"'{full}' has total_size, which minibatches need and a later release brings. {here()}"
+            )
         rv_var.name = full
         names = as_dims(dims, f"'{full}'")
         self.adopt_dims(rv_var, names)
@@ -303,7 +310,9 @@ class Model:
             if dim is not None and dim not in self.dim_lengths and axis < rv.ndim:
                 self.add_coord(dim, length=rv.shape[axis])
 
-    def record(self, rv: TensorVariable, value: TensorVariable, bijection: Any, shape: Shape, initval: Any, *, observed: bool) -> None:
+    def record(
+        self, rv: TensorVariable, value: TensorVariable, bijection: Any, shape: Shape, initval: Any, *, observed: bool
+    ) -> None:
         """Remember a random variable in this model and those that it is part of."""
         for model in self.lineage():
             (model.observed_RVs if observed else model.free_RVs).append(rv)
@@ -368,8 +377,17 @@ class Model:
 
     # Functions of points.
 
-    def compile_fn(self, outs: Any, *, inputs: Any = None, mode: Any = None, point_fn: bool = True, backend: str | None = None, **options: Any) -> Any:
-        """A compiled function of a point (a dict of values by value variable's name) or, if not `point_fn`, of keywords."""
+    def compile_fn(
+        self,
+        outs: Any,
+        *,
+        inputs: Any = None,
+        mode: Any = None,
+        point_fn: bool = True,
+        backend: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """A compiled function of a point (a dict of values by name) or, if not `point_fn`, of keywords."""
         return point.compile_function(self, outs, inputs, point_fn=point_fn, backend=backend, **options)
 
     def compile_logp(self, vars: Any = None, jacobian: bool = True, sum: bool = True, **options: Any) -> Any:
@@ -380,7 +398,9 @@ class Model:
         """The compiled :meth:`dlogp`: a function of a point."""
         return point.cached(self, "dlogp", vars, options, jacobian=jacobian)
 
-    def compile_d2logp(self, vars: Any = None, jacobian: bool = True, negate_output: bool = True, **options: Any) -> Any:
+    def compile_d2logp(
+        self, vars: Any = None, jacobian: bool = True, negate_output: bool = True, **options: Any
+    ) -> Any:
         """The compiled :meth:`d2logp`: a function of a point."""
         return point.cached(self, "d2logp", vars, options, jacobian=jacobian, negate_output=negate_output)
 
@@ -399,7 +419,7 @@ class Model:
         return initial.initial_point(self, random_seed)
 
     def check_start_vals(self, start: Any) -> None:
-        """Raise :class:`SamplingError`, with a report, unless the log-probability is finite at a point (or several)."""
+        """Raise :class:`SamplingError`, with a report, unless the log-probability is finite at the point or points."""
         check.check_start_values(self, [start] if isinstance(start, Mapping) else start)
 
     def point_logps(self, point: Point | None = None, round_vals: int | None = 2) -> dict[str, np.ndarray]:
@@ -431,8 +451,8 @@ def check_name(name: Any) -> str:
     """A name that variables and models can have."""
     if not isinstance(name, str):
         raise TypeError(
-            f"A variable's name is a string, not {name!r}; a variable without name is made with `.dist(...)`. At {describe(user_line())}"
+            f"A variable's name is a string, not {name!r}; a variable without name is made with `.dist(...)`. {here()}"
         )
     if not name or name.endswith(":"):
-        raise ValueError(f"A name must not be empty or end with ':', as {name!r} does. At {describe(user_line())}")
+        raise ValueError(f"A name must not be empty or end with ':', as {name!r} does. {here()}")
     return name

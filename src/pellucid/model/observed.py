@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.compile.shared import SharedVariable
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.traverse import graph_inputs
+from pellucid.model.context import here
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.random import RngVariable
@@ -28,7 +28,7 @@ def data_array(name: str, data: Any) -> np.ndarray:
     try:
         array = to_array(as_numbers(plain))
     except TypeError as error:
-        raise TypeError(f"The data of '{name}' are not numbers: {error} At {describe(user_line())}") from None
+        raise TypeError(f"The data of '{name}' are not numbers: {error} {here()}") from None
     if array.dtype.kind == "f":
         refuse_missing(name, np.isnan(array))
     return array
@@ -55,7 +55,7 @@ def refuse_missing(name: str, missing: np.ndarray) -> None:
         raise ValueError(
             f"The observed data of '{name}' are missing (NaN or masked) at {list_places(missing)}. "
             "Missing observations are not imputed yet: drop those rows, "
-            f"or model them as a free variable of their own. At {describe(user_line())}"
+            f"or model them as a free variable of their own. {here()}"
         )
 
 
@@ -83,7 +83,8 @@ def observed_graph(name: str, observed: Variable, dtype: str) -> TensorVariable:
     if wrong or not isinstance(observed, TensorVariable):
         kind = "random variables" if any(isinstance(v, RngVariable) for v in wrong) else "inputs without a value"
         raise TypeError(
-            f"The observed data of '{name}' are {observed}, which depends on {kind}: observe arrays or pm.Data. At {describe(user_line())}"
+            f"The observed data of '{name}' are {observed}, which depends on {kind}: observe arrays or pm.Data. "
+            f"{here()}"
         )
     now = observed.get_value(borrow=True) if isinstance(observed, SharedVariable) else observed.eval()
     convert(name, data_array(name, now), dtype)
@@ -94,14 +95,16 @@ def convert(name: str, data: np.ndarray, dtype: str) -> np.ndarray:
     """Data in the dtype of a random variable, where that loses nothing."""
     want = np.dtype(dtype)
     if data.dtype.kind == "c" and want.kind != "c":
-        raise TypeError(f"The observed data of '{name}' are complex, but '{name}' is of dtype {dtype}. At {describe(user_line())}")
+        raise TypeError(f"The observed data of '{name}' are complex, but '{name}' is of dtype {dtype}. {here()}")
     if want.kind in "iub" and data.dtype.kind == "f":
         fractional = data != np.floor(data)
         if fractional.any():
             first = data[tuple(np.argwhere(fractional)[0])] if data.ndim else data
             raise TypeError(
-                f"'{name}' is discrete (dtype {dtype}), but its observed data (dtype {data.dtype}) are not whole numbers at "
-                f"{list_places(fractional)}; the first is {first}. Round the data, or choose a continuous distribution. At {describe(user_line())}"
+                f"'{name}' is discrete (dtype {dtype}), but its observed data (dtype {data.dtype}) are not whole "
+                "numbers at "
+                f"{list_places(fractional)}; the first is {first}. Round the data, or choose a continuous "
+                f"distribution. {here()}"
             )
     return data.astype(want)
 
@@ -113,9 +116,11 @@ def check_fits(name: str, data: Sequence[int], variable: Sequence[int]) -> None:
     count, terms = int(np.prod(data)), int(np.prod(variable))
     counted = (
         f"so the log-probability would have {terms} terms for {count} observations"
-        if terms != count else "so observations would be paired with the wrong elements"
+        if terms != count
+        else "so observations would be paired with the wrong elements"
     )
     raise ShapeError(
-        f"The observed data of '{name}' have shape {tuple(data)}, but '{name}' has shape {tuple(variable)}, {counted}. "
-        f"Reshape the data or the parameters so that both agree. At {describe(user_line())}"
+        f"The observed data of '{name}' have shape {tuple(data)}, but '{name}' has shape {tuple(variable)}, "
+        f"{counted}. "
+        f"Reshape the data or the parameters so that both agree. {here()}"
     )

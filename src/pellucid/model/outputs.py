@@ -20,7 +20,9 @@ CHUNK = 2**25
 """Bytes that one pass may take, roughly, so that memory stays bounded however many draws there are."""
 
 
-def evaluate_draws(model: Model, graphs: Mapping[str, TensorVariable], draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def evaluate_draws(
+    model: Model, graphs: Mapping[str, TensorVariable], draws: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Graphs of random variables, evaluated at every draw.
 
     Parameters
@@ -37,14 +39,23 @@ def evaluate_draws(model: Model, graphs: Mapping[str, TensorVariable], draws: Ma
     values = {str(v.name): v for v in model.value_vars}
     batch = next(iter(draws.values())).shape[:2] if draws else (0, 0)
     replaced = dict(zip(graphs, model.replace_rvs_by_values(list(graphs.values())), strict=True))
-    views = {name: draws[str(v.name)] for name, v in replaced.items() if str(v.name) in draws and v is values.get(str(v.name))}
+    views = {
+        name: draws[str(v.name)]
+        for name, v in replaced.items()
+        if str(v.name) in draws and v is values.get(str(v.name))
+    }
     needed = {name: v for name, v in replaced.items() if name not in views}
     flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in draws.items()}
     computed = run_in_chunks(model, needed, {values[n]: a for n, a in flat.items()}) if needed else {}
-    return {name: views[name] if name in views else computed[name].reshape(*batch, *computed[name].shape[1:]) for name in graphs}
+    return {
+        name: views[name] if name in views else computed[name].reshape(*batch, *computed[name].shape[1:])
+        for name in graphs
+    }
 
 
-def run_in_chunks(model: Model, graphs: Mapping[str, TensorVariable], draws: Mapping[TensorVariable, np.ndarray]) -> dict[str, np.ndarray]:
+def run_in_chunks(
+    model: Model, graphs: Mapping[str, TensorVariable], draws: Mapping[TensorVariable, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Graphs of value variables at every row of the draws."""
     rows = len(next(iter(draws.values())))
     function = batched(model, graphs, list(draws))
@@ -63,7 +74,9 @@ def known_size(v: TensorVariable) -> int:
     return int(np.prod([n for n in v.type.shape if n is not None]))
 
 
-def batched(model: Model, graphs: Mapping[str, TensorVariable], inputs: Sequence[TensorVariable]) -> Callable[..., list[np.ndarray]]:
+def batched(
+    model: Model, graphs: Mapping[str, TensorVariable], inputs: Sequence[TensorVariable]
+) -> Callable[..., list[np.ndarray]]:
     """A function of (rows, blocks of draws) that gives every graph at every row; made once for the model as it is."""
     key = "batched", tuple(graphs)
     if key not in model.cache:
@@ -91,7 +104,14 @@ def row_by_row(graphs: Sequence[TensorVariable], inputs: Sequence[TensorVariable
 
     def run(*blocks: np.ndarray) -> list[Any]:
         rows = [one(*row) for row in zip(*blocks, strict=True)]
-        return [np.array([np.asarray(r[k]) for r in rows]).reshape(len(rows), *np.shape(rows[0][k])) for k in range(len(graphs))] if rows else []
+        return (
+            [
+                np.array([np.asarray(r[k]) for r in rows]).reshape(len(rows), *np.shape(rows[0][k]))
+                for k in range(len(graphs))
+            ]
+            if rows
+            else []
+        )
 
     return run
 

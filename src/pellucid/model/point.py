@@ -12,8 +12,8 @@ from pellucid.compile.function import MissingInputError, function
 from pellucid.compile.shared import check_value
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.traverse import as_list, explicit_graph_inputs
+from pellucid.model.context import here
 from pellucid.model.logprob import differentiable, join, total
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ class PointFunction:
         if missing:
             types = {str(v.name): v.type for v in self.f.inputs}
             raise MissingInputError(
-                f"The point has no value for {', '.join(f'{n!r} ({types[n]})' for n in missing)}; it needs {', '.join(self.names)}"
-                f" and has {', '.join(map(str, point)) or 'none'}. model.initial_point() gives a whole one. At {describe(user_line())}"
+                f"The point has no value for {', '.join(f'{n!r} ({types[n]})' for n in missing)}; it needs "
+                f"{', '.join(self.names)}"
+                f" and has {', '.join(map(str, point)) or 'none'}. model.initial_point() gives a whole one. {here()}"
             )
         return self.f(*[as_input(v, point[n]) for v, n in zip(self.f.inputs, self.names, strict=True)])
 
@@ -57,16 +58,27 @@ def as_input(v: Any, value: Any) -> np.ndarray:
     wanted = np.dtype(v.dtype)
     whole = wanted.kind in "iu" and array.dtype.kind == "f" and bool(np.all(array == np.floor(array)))
     try:
-        return check_value(v, array.astype(wanted) if whole or (wanted.kind == "f" and array.dtype.kind in "biuf") else array)
+        return check_value(
+            v, array.astype(wanted) if whole or (wanted.kind == "f" and array.dtype.kind in "biuf") else array
+        )
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{error} At {describe(user_line())}") from None
+        raise type(error)(f"{error} {here()}") from None
 
 
-def compile_function(model: Model, outs: Any, inputs: Any, *, point_fn: bool, backend: str | None, **options: Any) -> Any:
+def compile_function(
+    model: Model, outs: Any, inputs: Any, *, point_fn: bool, backend: str | None, **options: Any
+) -> Any:
     """Compile outputs as a function of a point, or of the inputs by name."""
-    found = list(explicit_graph_inputs(as_list(outs) if not isinstance(outs, Mapping) else list(outs.values()))) if inputs is None else inputs
+    found = (
+        list(explicit_graph_inputs(as_list(outs) if not isinstance(outs, Mapping) else list(outs.values())))
+        if inputs is None
+        else inputs
+    )
     if inputs is None and not point_fn and len(found) > 1:
-        raise ValueError(f"compile_fn(point_fn=False) needs inputs=[...] to know their order; there are {', '.join(map(str, found))}.")
+        raise ValueError(
+            "compile_fn(point_fn=False) needs inputs=[...] to know their order; there are "
+            f"{', '.join(map(str, found))}."
+        )
     options.setdefault("on_unused_input", "ignore")
     f = function(list(found), outs, backend=backend, **options)
     return PointFunction(f) if point_fn else f
@@ -103,7 +115,14 @@ class ValueGradFunction:
         The length of the vector.
     """
 
-    def __init__(self, model: Model, grad_vars: Sequence[Variable], costs: Sequence[Any], point: Mapping[str, Any], **options: Any):
+    def __init__(
+        self,
+        model: Model,
+        grad_vars: Sequence[Variable],
+        costs: Sequence[Any],
+        point: Mapping[str, Any],
+        **options: Any,
+    ):
         self._model = model
         self._grad_vars = list(grad_vars)
         self._extra_vars = [v for v in model.value_vars if v not in grad_vars]
@@ -112,7 +131,9 @@ class ValueGradFunction:
         cost = costs[0] if len(costs) == 1 else None
         self._weights = np.ones(len(costs) - 1)
         if cost is None:
-            raise NotImplementedError("tempered=True weighs the likelihood, which sequential Monte Carlo needs and a later release brings.")
+            raise NotImplementedError(
+                "tempered=True weighs the likelihood, which sequential Monte Carlo needs and a later release brings."
+            )
         slopes = grad(cost, self._grad_vars, disconnected_inputs="ignore")
         inputs = [*self._grad_vars, *self._extra_vars]
         self._function = function(inputs, [cost, join(slopes)], on_unused_input="ignore", **options)
@@ -142,7 +163,9 @@ class ValueGradFunction:
         names = [str(v.name) for v in self._grad_vars]
         return {n: data[a:b].reshape(s) for n, s, a, b in zip(names, self._shapes, ends, ends[1:], strict=False)}
 
-    def __call__(self, values: Any, grad_out: np.ndarray | None = None, extra_vars: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, values: Any, grad_out: np.ndarray | None = None, extra_vars: Mapping[str, Any] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The log-probability, and its gradient as a flat vector."""
         self.set_extra_values(extra_vars or {})
         point = dict(values) if isinstance(values, Mapping) else self.array_to_dict(values)
@@ -155,7 +178,13 @@ class ValueGradFunction:
 
 
 def value_and_gradient(
-    model: Model, grad_vars: Any, *, tempered: bool = False, initial_point: Any = None, ravel_inputs: Any = None, **options: Any
+    model: Model,
+    grad_vars: Any,
+    *,
+    tempered: bool = False,
+    initial_point: Any = None,
+    ravel_inputs: Any = None,
+    **options: Any,
 ) -> ValueGradFunction:
     """See :meth:`Model.logp_dlogp_function`."""
     variables = differentiable(model, grad_vars)

@@ -29,7 +29,7 @@ def make_variable(
     model: Any = None,
     **parameters: Any,
 ) -> TensorVariable:
-    """A random variable of a family in the current model; its shape is that of `shape` or `size`, else of dims, else of the data."""
+    """A random variable in the current model, of the shape of `shape` or `size`, else of dims, else of the data."""
     owner = modelcontext(model)
     full = owner.name_for(name)
     owner.check_new(full)
@@ -41,7 +41,14 @@ def make_variable(
     except ShapeError as error:
         raise ShapeError(f"'{full}' cannot be made{asked_by(names, data, wanted)}. {error}") from error
     return owner.register_rv(
-        rv, name, observed=data, total_size=total_size, dims=names, default_transform=default_transform, transform=transform, initval=initval
+        rv,
+        name,
+        observed=data,
+        total_size=total_size,
+        dims=names,
+        default_transform=default_transform,
+        transform=transform,
+        initval=initval,
     )
 
 
@@ -55,9 +62,13 @@ def implied_shape(name: str, names: Any, data: Any, dimensions: Dimensions) -> A
 def asked_by(names: Any, data: Any, wanted: Any) -> str:
     """Where the shape that does not fit came from."""
     if names is not None:
-        return f" with dims {names} of shape {tuple(map(str, wanted or ()))}".replace("'", "") if wanted else f" with dims {names}"
-    return "" if data is None else f" with the shape of its observed data, {data.type.shape if isinstance(data, TensorVariable) else data.shape}"
+        return (
+            f" with dims {names} of shape {tuple(map(str, wanted or ()))}".replace("'", "")
+            if wanted
+            else f" with dims {names}"
+        )
+    return "" if data is None else f" with the shape of its observed data, {getattr(data, 'type', data).shape}"
 
 
 # By its name in full: `pellucid.stats.distribution` is the decorator of that module, not the module.
-import_module("pellucid.stats.distribution").register_in_model = make_variable
+setattr(import_module("pellucid.stats.distribution"), "register_in_model", make_variable)  # noqa: B010

@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.compile.numpy import EvaluationError, evaluate
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
+from pellucid.model.context import here
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.create import full
 from pellucid.tensor.random import Draw
@@ -24,7 +24,11 @@ def current_shape(v: TensorVariable, known: Known) -> Shape:
     """The shape of `v` now: what is static, and the rest from the values that data variables have."""
     if v in known:
         return known[v]
-    if v.owner is not None and isinstance(v.owner.op, Draw) and any(None in u.type.shape for u in [v, *v.owner.inputs[2:]]):  # type: ignore[attr-defined]
+    if (
+        v.owner is not None
+        and isinstance(v.owner.op, Draw)
+        and any(None in u.type.shape for u in [v, *v.owner.inputs[2:]])
+    ):  # type: ignore[attr-defined]
         return draw_shape(v, known)
     if None not in v.type.shape:
         return v.type.shape  # type: ignore[return-value]
@@ -34,21 +38,21 @@ def current_shape(v: TensorVariable, known: Known) -> Shape:
 def draw_shape(rv: TensorVariable, known: Known) -> Shape:
     """The shape of a draw, once its parameters are known to fit it."""
     op, (_, size, *parameters) = rv.owner.op, rv.owner.inputs  # type: ignore[union-attr]
-    shapes = evaluate_shapes(parameters, known)
+    shapes = evaluate_shapes(parameters, known)  # type: ignore[arg-type]
     batches = [s[: len(s) - core] for s, core in zip(shapes, op.law.core, strict=True)]
     support = () if op.law.support is None else shapes[op.law.support][-1:]
     wanted = None if size is NONE else tuple(int(n) for n in evaluate(stand_in([size], known), {})[0])
     try:
-        batch = np.broadcast_shapes(*batches) if wanted is None else wanted
-        if np.broadcast_shapes(batch, *batches) != batch:
-            raise ValueError
+        batch = np.broadcast_shapes(*batches, wanted or ())
     except ValueError:
+        batch = None
+    if batch is None or wanted not in (None, batch):
         listed = ", ".join(f"{label} of shape {s}" for label, s in zip(op.law.parameters, shapes, strict=True))
         asked = "" if wanted is None else f" of shape {wanted}"
         raise ShapeError(
-            f"'{rv}'{asked} cannot be drawn: its parameters do not broadcast to it: {listed}. At {describe(user_line())}\n"
+            f"'{rv}'{asked} cannot be drawn: its parameters do not broadcast to it: {listed}. {here()}\n"
             "  Axes are aligned from the last; insert one with x[:, None], or fix the lengths."
-        ) from None
+        )
     return (*batch, *support)
 
 
@@ -60,7 +64,7 @@ def evaluate_shapes(variables: Sequence[TensorVariable], known: Known) -> list[S
 
 
 def stand_in(graphs: Sequence[Variable], known: Known) -> list[TensorVariable]:
-    """Graphs with random variables replaced by ones of the same shape, which keep scales, counts and probabilities valid."""
+    """Graphs with ones for random variables, which keep scales, counts and probabilities valid."""
     ones = {v: filled(v, shape) for v, shape in known.items()}
     return replace_all(graphs, ones)  # type: ignore[return-value]
 
@@ -73,7 +77,7 @@ def filled(v: Variable, shape: Shape) -> TensorVariable:
 
 def as_open(length: int) -> TensorVariable:
     """A length that the graph does not know."""
-    return as_tensor_variable(np.array([length], "int64")).sum()
+    return as_tensor_variable(np.array([length], "int64"))[0]
 
 
 def try_shape(v: TensorVariable, known: Known) -> Shape | None:

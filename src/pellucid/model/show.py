@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def model_text(model: Model, formatting: str = "plain", *, include_params: bool = True) -> str:
-    """One line per variable: its name, and the distribution with its parameters or f(...) of what it is computed from."""
+    """One line per variable: its distribution with the parameters, or f(...) of what it is computed from."""
     if formatting not in ("plain", "latex"):
         raise ValueError(f"formatting is 'plain' or 'latex', not {formatting!r}.")
     named = set(model.named_vars.values())
@@ -25,7 +25,7 @@ def model_text(model: Model, formatting: str = "plain", *, include_params: bool 
         lines = [rf"\text{{{escape(str(v))}}} &\sim & \text{{{escape(text)}}}" for v, text in rows]
         return "$$\n\\begin{array}{rcl}\n" + "\\\\\n".join(lines) + "\n\\end{array}\n$$"
     width = max((len(str(v)) for v, _ in rows), default=0)
-    return "\n".join(f"{str(v):>{width}} ~ {text}" for v, text in rows)
+    return "\n".join(f"{v!s:>{width}} ~ {text}" for v, text in rows)
 
 
 def escape(text: str) -> str:
