@@ -5,22 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.nodes import Apply, Op
-from pellucid.rewrite.pattern import Hole, Key, Table, procedure
+from pellucid.rewrite.pattern import AnyRule, Hole, Made, Rule, Table, kind, procedure
 from pellucid.tensor.arithmetic import disconnected_grad
 from pellucid.tensor.elementwise import Elementwise
 
 anything = Hole("x", dtypes="biuf")
 
 
-def is_composite(key: Key) -> bool:
-    """Whether an op is defined by simpler ones, and has no scalar code of its own."""
-    root = key[0]
+def is_composite(root: Any) -> bool:
+    """Whether an op (or a class of ops) is defined by simpler ones, and has no scalar code of its own."""
     if type(root) is Elementwise:
         return root.llvm is None and root.expansion is not None
     return root.expand is not Op.expand
 
 
-@procedure(condition=is_composite)
+def composes(rule: AnyRule) -> bool:
+    """Whether a rule makes a composite: useful before composites are expanded, and a circle afterwards."""
+    if not isinstance(rule, Rule):
+        return False
+    made = [p.op.make(p.op.family.example) if isinstance(p, Made) else p.op for p in rule.after.parts() if p.args]
+    return any(isinstance(op, Op) and is_composite(kind(op)) for op in made)
+
+
+@procedure(condition=lambda key: is_composite(key[0]))
 def expand_composite(node: Apply) -> Any:
     """The definition of a composite op, on the inputs that it has here."""
     return node.op.expand(*node.inputs)

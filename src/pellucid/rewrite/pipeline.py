@@ -10,7 +10,7 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list
 from pellucid.rewrite.algebra import ALGEBRA
 from pellucid.rewrite.engine import Index, Session, garbage_left_alone
-from pellucid.rewrite.expand import EXPAND
+from pellucid.rewrite.expand import EXPAND, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
 from pellucid.rewrite.pattern import Table
@@ -48,7 +48,7 @@ def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
     found = []
     for name in names:
         own = spelled_out()[name]
-        table = table + own
+        table = table + own if name != "expand" else (*[r for r in table if not composes(r)], *own)
         found.append((Index(own), Index(table)))
     return tuple(found)
 

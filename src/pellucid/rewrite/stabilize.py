@@ -73,7 +73,7 @@ c = Hole("c", positive_constant, constant=True, dtypes="f")
 
 total = Family("total", Reduce, lambda op: op.name == "sum" and bool(op.axes), example=Reduce("sum", (1,)))
 # Over leading axes: broadcasting, which aligns axes from the last, puts such a sum back where it came from.
-leading = Family("leading", Reduce, lambda op: op.name == "sum" and op.axes == tuple(range(len(op.axes))) != (), example=Reduce("sum", (0,)))
+leading = Family("leading", Reduce, lambda op: total.accepts(op) and op.axes[-1] == len(op.axes) - 1, example=Reduce("sum", (0,)))
 product = Family("product", Reduce, lambda op: op.name == "prod" and bool(op.axes), example=Reduce("prod", (1,)))
 widened = Family("widened", DimShuffle, example=DimShuffle((0, "x")))
 softmax = Family("softmax", Softmax, example=Softmax((1,)))
@@ -81,26 +81,22 @@ log_total_exp = total.becomes(lambda op: LogSumExp(op.axes))
 
 
 def not_shifted(found: Mapping[Any, Any]) -> bool:
-    """Whether x is not yet a difference from its own largest element: the stable form must not be rewritten again."""
-    v = found[x]
-    if v.owner is None or getattr(v.owner.op, "name", "") != "sub":
-        return True
-    whole, shift = v.owner.inputs
-    return not any(is_max_of(u, whole) for u in nearby(shift))
+    """Whether no largest element has been taken off the exponent x: a stable form must not be made stable again."""
+    return not any(is_maximum(v) for v in nearby(found[x]))
 
 
 def nearby(v: Variable) -> list[Variable]:
-    """A variable and what it is computed from within four steps."""
+    """A variable and what it is computed from within six steps: as deep as rules may bury a shift."""
     found = level = [v]
-    for _ in range(4):
-        level = [u for w in level if w.owner is not None for u in w.owner.inputs]
+    for _ in range(6):
+        level = list(dict.fromkeys(u for w in level if w.owner is not None for u in w.owner.inputs))
         found = found + level
     return found
 
 
-def is_max_of(v: Variable, whole: Variable) -> bool:
-    """Whether `v` is a largest element of `whole`."""
-    return v.owner is not None and isinstance(v.owner.op, Reduce) and v.owner.op.name == "max" and v.owner.inputs[0] is whole
+def is_maximum(v: Variable) -> bool:
+    """Whether `v` is the largest of several elements."""
+    return v.owner is not None and isinstance(v.owner.op, Reduce) and v.owner.op.name == "max"
 
 
 def keeps_dims(found: Mapping[Any, Any]) -> bool:
