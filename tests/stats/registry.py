@@ -21,14 +21,16 @@ VECTOR = [name for name in DISTRIBUTIONS if name not in SCALAR and name not in I
 def variables(family, ndim=1):
     """A symbolic vector for each parameter, in the dtype of its constraint."""
     return [
-        TensorType("int64" if getattr(p.constraint, "integer", False) else "float64", (None,) * ndim).variable(name=label)
+        TensorType("int64" if getattr(p.constraint, "integer", False) else "float64", (None,) * ndim).variable(
+            name=label
+        )
         for label, p in family.parameters.items()
     ]
 
 
 @cache
 def grid(name, low=0.0, high=np.inf):
-    """Every combination of the constraints' examples (of magnitude within [low, high]) that fit together: one row each."""
+    """Every combination of the constraints' examples (of magnitude in [low, high]) that fit together: one row each."""
     family = DISTRIBUTIONS[name]
     kept = [[e for e in p.constraint.examples if e == 0 or low <= abs(e) <= high] for p in family.parameters.values()]
     rows = [np.array(c) for c in zip(*itertools.product(*kept), strict=True)]
@@ -38,13 +40,13 @@ def grid(name, low=0.0, high=np.inf):
     for condition in agree:
         fits &= interpret(symbols, [condition])(*rows)[0]
     with np.errstate(all="ignore"):
-        fits &= np.isfinite(scipy_at(family, rows).median())    # SciPy has no binomial of no trials, nor a scale exp(1e3)
+        fits &= np.isfinite(scipy_at(family, rows).median())  # SciPy has no binomial of no trials, nor a scale exp(1e3)
     return [r[fits] for r in rows]
 
 
 def scipy_at(family, rows):
     """SciPy's distribution at arrays of parameters."""
-    return eval(family.oracle, {"stats": stats, "np": np}, dict(zip(family.parameters, rows, strict=True)))    # noqa: S307
+    return eval(family.oracle, {"stats": stats, "np": np}, dict(zip(family.parameters, rows, strict=True)))  # noqa: S307
 
 
 @cache

@@ -59,8 +59,10 @@ def test_jacobian_of_numbers(name):
 def test_jacobian_of_vectors(name):
     bijection, x = VECTORS[name]
     v, step = apply(bijection.forward, x[0]), 1e-5
-    free = len(v)    # of the n probabilities of a simplex, n - 1 are free
-    columns = [(apply(bijection.backward, v + step * e) - apply(bijection.backward, v - step * e))[:free] for e in np.eye(free)]
+    free = len(v)  # of the n probabilities of a simplex, n - 1 are free
+    columns = [
+        (apply(bijection.backward, v + step * e) - apply(bijection.backward, v - step * e))[:free] for e in np.eye(free)
+    ]
     expected = np.linalg.slogdet(np.array(columns) / (2 * step))[1]
     np.testing.assert_allclose(apply(bijection.log_jac_det, v), expected, atol=1e-6)
     assert apply(bijection.log_jac_det, np.array([v, v])).shape == (2,)
@@ -78,12 +80,15 @@ def test_simplex_far_out():
     assert abs(apply(b.Simplex().backward, np.array([700.0, -500.0])).sum() - 1) < 1e-12
 
 
-@pytest.mark.parametrize("make, name, size", [
-    (lambda: ps.HalfNormal.dist(1), "x_log__", ()),
-    (lambda: ps.Beta.dist(1, 2), "x_logodds__", ()),
-    (lambda: ps.Uniform.dist(1, 2), "x_interval__", ()),
-    (lambda: ps.Dirichlet.dist([1.0, 2.0, 3.0], size=4), "x_simplex__", (4, 2)),
-])
+@pytest.mark.parametrize(
+    "make, name, size",
+    [
+        (lambda: ps.HalfNormal.dist(1), "x_log__", ()),
+        (lambda: ps.Beta.dist(1, 2), "x_logodds__", ()),
+        (lambda: ps.Uniform.dist(1, 2), "x_interval__", ()),
+        (lambda: ps.Dirichlet.dist([1.0, 2.0, 3.0], size=4), "x_simplex__", (4, 2)),
+    ],
+)
 def test_value_variables_are_named_and_shaped_as_in_pymc(make, name, size):
     rv = make()
     bijection = ps.default_transform(rv)
@@ -91,8 +96,16 @@ def test_value_variables_are_named_and_shaped_as_in_pymc(make, name, size):
     assert bijection.forward(rv, *rv.owner.inputs).type.shape == size
 
 
-@pytest.mark.parametrize("make", [lambda: ps.Normal.dist(), lambda: ps.Poisson.dist(1), lambda: ps.Bernoulli.dist(0.5),
-                                  lambda: ps.MvNormal.dist(np.zeros(2), np.eye(2)), ps.Flat.dist])
+@pytest.mark.parametrize(
+    "make",
+    [
+        ps.Normal.dist,
+        lambda: ps.Poisson.dist(1),
+        lambda: ps.Bernoulli.dist(0.5),
+        lambda: ps.MvNormal.dist(np.zeros(2), np.eye(2)),
+        ps.Flat.dist,
+    ],
+)
 def test_the_whole_line_and_whole_numbers_need_no_bijection(make):
     assert ps.default_transform(make()) is None
 

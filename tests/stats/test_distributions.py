@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from stats.registry import CONTINUOUS, DISCRETE, IMPROPER, SCALAR, evaluate, grid, oracle, values, variables
 from scipy import stats
 
-import pellucid.stats as ps
 import pellucid.compile.function  # noqa: F401  # brings .eval() to tensors
+import pellucid.stats as ps
 from pellucid.compile.numpy import compile as interpret
 from pellucid.diff import grad
 from pellucid.stats import DISTRIBUTIONS
 from pellucid.tensor.types import TensorType
+from stats.registry import CONTINUOUS, DISCRETE, IMPROPER, SCALAR, evaluate, grid, oracle, scipy_at, values, variables
 
 MODERATE = 0.3, 50.0
 
@@ -60,7 +60,7 @@ def test_distribution_function_is_that_of_scipy(name, above):
         direct = oracle(name).sf(x) if above else oracle(name).cdf(x)
     found = evaluate(name, "log_probability", x, above=above)
     close(np.exp(found), direct, 1e-10)
-    inside = expected > -30    # beyond, SciPy's own logarithms of differences are noise
+    inside = expected > -30  # beyond, SciPy's own logarithms of differences are noise
     close(found[inside], expected[inside], 1e-9)
 
 
@@ -73,7 +73,9 @@ def test_outside_the_support_nothing_is_possible(name):
         if finite.any():
             assert (evaluate(name, "log_density", outside)[finite] == -np.inf).all()
             assert (evaluate(name, "log_probability", outside)[finite] == cdf).all()
-            assert (evaluate(name, "log_probability", outside, above=True)[finite] == (-np.inf if cdf == 0 else 0.0)).all()
+            assert (
+                evaluate(name, "log_probability", outside, above=True)[finite] == (-np.inf if cdf == 0 else 0.0)
+            ).all()
 
 
 @pytest.mark.parametrize("name", DISCRETE)
@@ -121,9 +123,9 @@ def test_density_integrates_to_one_on_the_line_that_is_sampled(name):
     points = (middle[..., None] + half[..., None] * nodes).reshape(len(edges), -1)
     (found,) = interpret([*symbols, v], [density])(*rows, points)
     with np.errstate(all="ignore"):
-        total = (np.exp(found).reshape(*half.shape, -1) * weights * half[..., None])
+        total = np.exp(found).reshape(*half.shape, -1) * weights * half[..., None]
     total = np.nansum(total, axis=(1, 2))
-    close(total, 1.0, 2e-6 if name == "Beta" else 1e-8)    # near 1, numbers are too far apart for quantiles
+    close(total, 1.0, 2e-6 if name == "Beta" else 1e-8)  # near 1, numbers are too far apart for quantiles
 
 
 @pytest.mark.parametrize("name", DISCRETE)
@@ -137,7 +139,7 @@ def test_probabilities_sum_to_one(name):
 
 @pytest.mark.parametrize("name", SCALAR)
 def test_gradient_is_that_of_finite_differences(name):
-    family, rows, points = DISTRIBUTIONS[name], grid(name, *MODERATE), values(name, *MODERATE)[:, 1:-1]
+    family, rows, points = DISTRIBUTIONS[name], grid(name, *MODERATE), values(name, *MODERATE)[:, [1, 2, 4, 5]]
     symbols = variables(family)
     x = TensorType("float64", (None, None)).variable(name="x")
     density = family.of(*[s[:, None] for s in symbols]).log_density(x)
@@ -148,7 +150,7 @@ def test_gradient_is_that_of_finite_differences(name):
     for v, slope in zip(wrt, slopes, strict=True):
         assert np.isfinite(slope).all(), v
         step = 1e-6 * np.maximum(np.abs(arrays[v]), 1e-2)
-        if v.name == "p" or name == "Beta":    # the ends of [0, 1] have no two sides
+        if v.name == "p" or name == "Beta":  # the ends of [0, 1] have no two sides
             step = np.minimum(step, 1e-4 * np.minimum(arrays[v], 1 - arrays[v])) if v.name in "px" else step
         above, below = (run(*{**arrays, v: arrays[v] + s}.values())[0] for s in (step, -step))
         with np.errstate(all="ignore"):
@@ -156,11 +158,10 @@ def test_gradient_is_that_of_finite_differences(name):
         noise = 1e-15 * np.abs(above) / (step if v is x else step[:, None])
         if v is not x:
             expected, noise = expected.sum(1), noise.sum(1)
-        noise += np.abs(expected) * 1e-15 * np.max(np.abs(arrays[v]) / step)    # of the step itself
+        noise += np.abs(expected) * 1e-15 * np.max(np.abs(arrays[v]) / step)  # of the step itself
         usable = np.isfinite(expected) & np.isfinite(noise)
-        kink = name == "Laplace"    # at its mode there is no derivative
         wrong = np.abs(slope - expected) > 1e-4 * np.maximum(1, np.abs(expected)) + 20 * noise
-        assert not (wrong & usable).any() or kink, (v, slope[wrong & usable][:3], expected[wrong & usable][:3])
+        assert not (wrong & usable).any(), (v, slope[wrong & usable][:3], expected[wrong & usable][:3])
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
@@ -180,13 +181,15 @@ def test_draws_follow_the_law(name):
     family = DISTRIBUTIONS[name]
     for i in range(len(grid(name, 0.3, 8.0)[0])):
         row = [r[i] for r in grid(name, 0.3, 8.0)]
-        rv = family.dist(*row, size=1500) if family.order == tuple(family.parameters) else family.dist(
-            **dict(zip(family.parameters, row, strict=True)), size=1500)
+        rv = (
+            family.dist(*row, size=1500)
+            if family.order == tuple(family.parameters)
+            else family.dist(**dict(zip(family.parameters, row, strict=True)), size=1500)
+        )
         drawn = ps.draw(rv, random_seed=11 + i)
         assert drawn.shape == (1500,)
         assert drawn.dtype == family.law.dtype
-        o = oracle(name, 0.3, 8.0)
-        frozen = eval(family.oracle, {"stats": stats, "np": np}, dict(zip(family.parameters, row, strict=True)))    # noqa: S307
+        frozen = scipy_at(family, row)
         if name in CONTINUOUS:
             assert stats.kstest(drawn, frozen.cdf).pvalue > 1e-5, row
         else:
@@ -196,7 +199,6 @@ def test_draws_follow_the_law(name):
             counts, expected = counts[expected > 1e-9], expected[expected > 1e-9]
             assert counts.sum() == 1500, row
             assert len(counts) == 1 or stats.chisquare(counts, expected).pvalue > 1e-5, row
-        assert o is not None
 
 
 @pytest.mark.parametrize("name", SCALAR)

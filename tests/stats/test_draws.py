@@ -34,6 +34,11 @@ def test_streams_belong_to_names_whatever_else_is_drawn():
     assert not np.array_equal(first, second)
 
 
+def test_variables_of_one_name_are_drawn_apart():
+    a, b = ps.draw([ps.Normal.dist(0, 1, name="x"), ps.Normal.dist(0, 1, name="x")], 3, random_seed=5)
+    assert not np.array_equal(a, b)
+
+
 def test_ancestors_are_drawn_once():
     mu = ps.Normal.dist(0, 100, name="mu")
     y = ps.Normal.dist(mu, 1e-6, name="y")

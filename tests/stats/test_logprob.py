@@ -68,8 +68,11 @@ def test_functions_of_vectors_sum_the_slopes():
     mv = ps.MvNormal.dist([0.0, 1.0], np.eye(2))
     expected = stats.multivariate_normal([0, 1], np.eye(2)).logpdf(np.log([1, 2])) - np.log(2)
     np.testing.assert_allclose(ps.logp(pt.exp(mv), [1.0, 2.0]).eval(), expected, rtol=1e-12)
-    np.testing.assert_allclose(ps.logp(3.0 * mv, [3.0, 6.0]).eval(),
-                               stats.multivariate_normal([0, 1], np.eye(2)).logpdf([1, 2]) - 2 * np.log(3), rtol=1e-12)
+    np.testing.assert_allclose(
+        ps.logp(3.0 * mv, [3.0, 6.0]).eval(),
+        stats.multivariate_normal([0, 1], np.eye(2)).logpdf([1, 2]) - 2 * np.log(3),
+        rtol=1e-12,
+    )
     assert ps.logp(pt.exp(mv), [1.0, -2.0]).eval() == -np.inf
 
 

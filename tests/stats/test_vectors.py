@@ -49,7 +49,9 @@ def test_normal_vectors_with_a_covariance_each():
 def test_normal_vectors_of_unknown_covariance():
     cov = pt.matrix("cov")
     density = ps.logp(ps.MvNormal.dist(0, cov), MU)
-    np.testing.assert_allclose(value(density, cov=COV), stats.multivariate_normal(np.zeros(3), COV).logpdf(MU), rtol=1e-10)
+    np.testing.assert_allclose(
+        value(density, cov=COV), stats.multivariate_normal(np.zeros(3), COV).logpdf(MU), rtol=1e-10
+    )
     assert value(density, cov=-COV) == -np.inf
     (slope,) = interpret([cov], [grad(density, cov)])(COV)
     step = 1e-6
@@ -76,13 +78,15 @@ def test_normal_vectors_are_drawn_with_their_covariance():
 def test_probabilities(a):
     rv = ps.Dirichlet.dist(a, size=4)
     x = np.random.default_rng(1).dirichlet(np.maximum(a, 0.5), size=4)
-    np.testing.assert_allclose(value(ps.logp(rv, x)), [stats.dirichlet(a).logpdf(row / row.sum()) for row in x], rtol=1e-9)
+    np.testing.assert_allclose(
+        value(ps.logp(rv, x)), [stats.dirichlet(a).logpdf(row / row.sum()) for row in x], rtol=1e-9
+    )
     assert (value(ps.logp(rv, x * 1.1)) == -np.inf).all()
     assert (value(ps.logp(rv, -x)) == -np.inf).all()
     np.testing.assert_allclose(value(ps.support_point(rv)), np.tile(np.array(a) / np.sum(a), (4, 1)), rtol=1e-12)
     drawn = ps.draw(ps.Dirichlet.dist(a), draws=4000, random_seed=1)
     np.testing.assert_allclose(drawn.sum(1), 1.0, rtol=1e-12)
-    i = int(np.argmin(a))    # near 0 numbers are close enough together, near 1 they are not
+    i = int(np.argmin(a))  # near 0 numbers are close enough together, near 1 they are not
     assert stats.kstest(drawn[:, i], stats.beta(a[i], np.sum(a) - a[i]).cdf).pvalue > 1e-5
 
 

@@ -138,10 +138,13 @@ class Interval(Bijection):
     name = "interval"
 
     def __init__(self, lower: Any = None, upper: Any = None, *, bounds_fn: BoundsFunction | None = None):
-        if callable(lower):  # PyMC's Interval(bounds_fn)
-            lower, bounds_fn = None, lower
+        if callable(lower) and bounds_fn is None:  # PyMC's Interval(bounds_fn)
+            function: Any = lower
+            lower, bounds_fn = None, function
         if bounds_fn is None and lower is None and upper is None:
-            raise ValueError("An interval without bounds is the whole line: pass transform=None instead, or give a bound.")
+            raise ValueError(
+                "An interval without bounds is the whole line: pass transform=None instead, or give a bound."
+            )
         self.lower, self.upper, self.bounds_fn = lower, upper, bounds_fn
 
     def bounds(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
@@ -333,7 +336,11 @@ def default_bijection(support: Constraint, owner: Any) -> Bijection | None:
     """
     if support in BIJECTIONS:
         return BIJECTIONS[support]
-    if not isinstance(support, IntervalConstraint) or support.integer or (support.lower, support.upper) == (-math.inf, math.inf):
+    if (
+        not isinstance(support, IntervalConstraint)
+        or support.integer
+        or (support.lower, support.upper) == (-math.inf, math.inf)
+    ):
         return None
     if support.upper == math.inf and is_zero(support.bounds(owner)[0]):
         return log_

@@ -40,11 +40,11 @@ class Bounds(NamedTuple):
 
     def within(self, other: Interval, owner: Any) -> bool:
         """Whether every number here belongs to `other`."""
-        ends = [end if isinstance(end, float | int) else constant_end(owner, end) for end in (other.lower, other.upper)]
-        if None in ends:
+        low, high = number(other.lower, owner), number(other.upper, owner)
+        if low is None or high is None:
             return False
-        below = self.low > ends[0] or (self.low == ends[0] and (self.low_open or not other.lower_open))
-        above = self.high < ends[1] or (self.high == ends[1] and (self.high_open or not other.upper_open))
+        below = self.low > low or (self.low == low and (self.low_open or not other.lower_open))
+        above = self.high < high or (self.high == high and (self.high_open or not other.upper_open))
         return below and above
 
 
@@ -62,9 +62,11 @@ RANGES = {  # of functions whose reference would import SciPy
 }  # fmt: skip
 
 
-def constant_end(owner: Any, name: str) -> float | None:
-    """A bound that is the parameter `name`, when it is one number known now."""
-    value = getattr(owner, name)
+def number(end: float | str, owner: Any) -> float | None:
+    """A bound as a number; None if it is a parameter of `owner` that is not one number known now."""
+    if not isinstance(end, str):
+        return end
+    value = getattr(owner, end)
     if isinstance(value, Constant) and value.data.size and np.all(value.data == value.data.flat[0]):
         return float(value.data.flat[0])
     return None
@@ -148,7 +150,9 @@ def bounds_of_draw(v: Variable, read: Callable[[Variable], Bounds]) -> Bounds:
     if not isinstance(support, Interval):
         return UNIT if support is simplex else ANYTHING
     parameters = dict(zip(law.parameters, v.owner.inputs[2:], strict=True))  # type: ignore[union-attr]
-    named = [read(parameters[e]) if isinstance(e, str) and e in parameters else None for e in (support.lower, support.upper)]
+    named = [
+        read(parameters[e]) if isinstance(e, str) and e in parameters else None for e in (support.lower, support.upper)
+    ]
     low = named[0].low if named[0] else support.lower if isinstance(support.lower, float) else -math.inf
     high = named[1].high if named[1] else support.upper if isinstance(support.upper, float) else math.inf
     continuous = law.dtype.startswith("float")  # whose draws hit an end with probability 0
@@ -158,7 +162,9 @@ def bounds_of_draw(v: Variable, read: Callable[[Variable], Bounds]) -> Bounds:
 def union(parts: Sequence[Bounds]) -> Bounds:
     """The least interval that holds all of `parts`."""
     low, high = min(b.low for b in parts), max(b.high for b in parts)
-    return Bounds(low, high, all(b.low_open or b.low > low for b in parts), all(b.high_open or b.high < high for b in parts))
+    return Bounds(
+        low, high, all(b.low_open or b.low > low for b in parts), all(b.high_open or b.high < high for b in parts)
+    )
 
 
 def bounds_of_elementwise(op: Elementwise, inputs: Sequence[Bounds]) -> Bounds:
@@ -236,13 +242,21 @@ def magnitude(b: Bounds) -> Bounds:
 
 def power(a: Bounds, b: Bounds) -> Bounds:
     """Powers of what is positive are positive."""
-    return Bounds(0.0, math.inf, a.low > 0 or a.low_open) if a.low >= 0 else FROM_ZERO if b.low == b.high == 2 else ANYTHING
+    return (
+        Bounds(0.0, math.inf, a.low > 0 or a.low_open)
+        if a.low >= 0
+        else FROM_ZERO
+        if b.low == b.high == 2
+        else ANYTHING
+    )
 
 
 def larger(a: Bounds, b: Bounds) -> Bounds:
     """The range of the maximum."""
     low = max(a.low, b.low)
-    return Bounds(low, max(a.high, b.high), all(c.low_open for c in (a, b) if c.low == low), a.high_open and b.high_open)
+    return Bounds(
+        low, max(a.high, b.high), all(c.low_open for c in (a, b) if c.low == low), a.high_open and b.high_open
+    )
 
 
 RULES: dict[str, Callable[..., Bounds]] = {

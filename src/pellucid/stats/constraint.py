@@ -129,7 +129,9 @@ def interval(lower: Bound, upper: Bound, *, open: bool = False, integer: bool = 
 
 def at_least(lower: Bound, *, integer: bool = False) -> Interval:
     """The numbers from `lower` up."""
-    return replace(interval(lower, math.inf, integer=integer), name=f"{'a whole number ' if integer else ''}at least {lower}")
+    return replace(
+        interval(lower, math.inf, integer=integer), name=f"{'a whole number ' if integer else ''}at least {lower}"
+    )
 
 
 real = Interval("a real number", (-1e3, -1.5, 0.0, 0.3, 1e6))
@@ -144,8 +146,12 @@ positive_integer = Interval("a whole number above 0", (1, 2, 50), 0, 1.0, intege
 boolean = Interval("0 or 1", (0, 1), 0, 0.0, 1.0, integer=True)
 angle = Interval("an angle in [-pi, pi]", (-3.0, 0.0, 1.0), 0, -math.pi, math.pi)
 simplex = Structured("probabilities: not negative, with sum 1", ([0.2, 0.5, 0.3], [0.01, 0.99]), 1, sums_to_one)
-real_vector = Structured("a vector of real numbers", ([0.0, 1.0], [-3.0, 0.5, 1e3]), 1, lambda x: all_(eq(x, x), axis=-1))
-positive_vector = Structured("a vector of positive numbers", ([0.4, 1.0, 5.0], [100.0, 0.05]), 1, lambda x: all_(gt(x, 0.0), axis=-1))
+real_vector = Structured(
+    "a vector of real numbers", ([0.0, 1.0], [-3.0, 0.5, 1e3]), 1, lambda x: all_(eq(x, x), axis=-1)
+)
+positive_vector = Structured(
+    "a vector of positive numbers", ([0.4, 1.0, 5.0], [100.0, 0.05]), 1, lambda x: all_(gt(x, 0.0), axis=-1)
+)
 lower_cholesky = Structured(
     "lower triangular with a positive diagonal: the Cholesky factor of a positive definite matrix",
     ([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [-1.5, 0.1]]), 2, has_positive_diagonal,
@@ -155,7 +161,7 @@ positive_definite = Structured(
     "symmetric and positive definite", ([[1.0, 0.0], [0.0, 1.0]], [[4.0, -3.0], [-3.0, 2.26]]), 2, is_positive_definite,
 )  # fmt: skip
 
-# The same sets as annotations: `sigma: Positive = 1.0` says that the parameter `sigma` is positive, and is 1 unless given.
+# The same sets as annotations: `sigma: Positive = 1.0` says that the parameter `sigma` is positive, and 1 unless given.
 Real = Annotated[Any, real]
 Positive = Annotated[Any, positive]
 Nonnegative = Annotated[Any, nonnegative]
@@ -167,4 +173,3 @@ Probabilities = Annotated[Any, simplex]
 RealVector = Annotated[Any, real_vector]
 PositiveVector = Annotated[Any, positive_vector]
 LowerCholesky = Annotated[Any, lower_cholesky]
-

@@ -53,7 +53,11 @@ def is_random(v: Variable) -> bool:
 
 def is_discrete(v: Variable) -> bool:
     """Whether an expression of one draw has whole numbers behind it."""
-    draws = [u for u in ancestors(v) if u.owner is not None and isinstance(u.owner.op, Draw) and isinstance(u, TensorVariable)]
+    draws = [
+        u
+        for u in ancestors(v)
+        if u.owner is not None and isinstance(u.owner.op, Draw) and isinstance(u, TensorVariable)
+    ]
     return bool(draws) and all(not u.dtype.startswith("float") for u in draws)
 
 
@@ -79,14 +83,24 @@ def undo(rv: Variable, x: TensorVariable) -> Step:
         raise blocked(rv, "it is not random", "Give a variable made by a distribution, or an expression of one.")
     if len(places) > 1:
         names = ", ".join(str(node.inputs[i]) for i in places)
-        raise blocked(rv, f"it combines several random variables ({names})",
-                      "Give values to all but one (pm.clone_replace), or name the parts as variables of the model.")
+        raise blocked(
+            rv,
+            f"it combines several random variables ({names})",
+            "Give values to all but one (pm.clone_replace), or name the parts as variables of the model.",
+        )
     inner = node.inputs[places[0]]
     if not isinstance(node.op, Elementwise) or not isinstance(inner, TensorVariable):
-        raise blocked(rv, "only elementwise functions are undone", "Use pm.CustomDist or pm.Potential with the log-density you want.")
+        raise blocked(
+            rv,
+            "only elementwise functions are undone",
+            "Use pm.CustomDist or pm.Potential with the log-density you want.",
+        )
     if inner.type.shape != rv.type.shape:  # type: ignore[attr-defined]
-        raise blocked(rv, f"one draw of shape {inner.type.shape} is stretched over {rv.type.shape}",  # type: ignore[attr-defined]
-                      "Make the variable of the full shape, with shape=....")
+        raise blocked(
+            rv,
+            f"one draw of shape {inner.type.shape} is stretched over {rv.type.shape}",  # type: ignore[attr-defined]
+            "Make the variable of the full shape, with shape=....",
+        )
     step = undo_unary(rv, inner, x) if len(node.inputs) == 1 else undo_binary(rv, places[0], x)
     return step._replace(possible=possible(rv, step, x))
 
@@ -115,7 +129,11 @@ def undo_unary(rv: Variable, inner: TensorVariable, x: TensorVariable) -> Step:
     if op.name == "reciprocal" and (known(nonnegative, inner) or known(nonnegative, -inner)):
         rising = -1
     if inverse is None or op.pullbacks is None or op.pullbacks[0] is None:
-        raise blocked(rv, f"{op.name} has no inverse on the range of {inner}", "Use pm.CustomDist or pm.Potential with the log-density you want.")
+        raise blocked(
+            rv,
+            f"{op.name} has no inverse on the range of {inner}",
+            "Use pm.CustomDist or pm.Potential with the log-density you want.",
+        )
     value = ELEMENTWISE[inverse](x)
     slope = op.pullbacks[0](as_tensor_variable(1.0), x, value)
     return Step(inner, rounded(inner, value), log(slope if known(positive, slope) else abs_(slope)), rising, None)
@@ -154,6 +172,8 @@ def undo_binary(rv: Variable, place: int, x: TensorVariable) -> Step:
         value = x ** (1.0 / other)  # type: ignore[operator]
         return Step(inner, rounded(inner, value), log_magnitude(other) + (other - 1.0) * log(value), sign(other), None)  # type: ignore[arg-type, operator]
     if rule is None:
-        raise blocked(rv, f"{op} has no inverse in {inner}", "Use pm.CustomDist or pm.Potential with the log-density you want.")
+        raise blocked(
+            rv, f"{op} has no inverse in {inner}", "Use pm.CustomDist or pm.Potential with the log-density you want."
+        )
     value, log_slope, rising = rule(x, other)
     return Step(inner, rounded(inner, value), as_tensor_variable(log_slope), rising, None)  # type: ignore[arg-type]

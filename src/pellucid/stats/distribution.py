@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
@@ -11,6 +13,7 @@ from pellucid.stats.bijection import Bijection, default_bijection
 from pellucid.stats.bounds import DRAWS, known
 from pellucid.stats.constraint import Constraint, both
 from pellucid.stats.parameters import (
+    MISSING,
     Alternative,
     Parameter,
     Parametrization,
@@ -30,16 +33,19 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {}
 """Every distribution by name, in the order of declaration."""
 
 BY_LAW: dict[Law, tuple[type[Distribution], Callable[..., Any]]] = {}
-"""For each law its distribution, and how the fields of that follow from the law's parameters: so draws are recognised."""
+"""For each law its distribution, and how its fields follow from the law's parameters: so draws are recognised."""
 
 
 def refuse(family: type[Distribution], name: str, args: tuple[Any, ...], **options: Any) -> NoReturn:
     """What naming a variable does while no layer above has said what a model is."""
-    raise TypeError(f"{family.__name__}({name!r}, ...) belongs into a model, and pellucid.model is not loaded; use {family.__name__}.dist(...).")
+    raise TypeError(
+        f"{family.__name__}({name!r}, ...) belongs into a model, and pellucid.model is not loaded; "
+        f"use {family.__name__}.dist(...)."
+    )
 
 
 register_in_model: Callable[..., TensorVariable] = refuse
-"""``register_in_model(family, name, args, **options)`` makes a variable of the current model; set by the layer of models.
+"""``register_in_model(family, name, args, **options)`` makes a variable of the current model; the model layer sets it.
 
 `args` and `options` are what the user wrote after the name: options of the model (dims, observed, shape, transform,
 initval, ...) and the distribution's own parameters, all by keyword, which the model passes on to ``family.dist``.
@@ -80,7 +86,7 @@ class Distribution:
     law: ClassVar[Law]
     arguments: ClassVar[str] = ""
     alternatives: ClassVar[tuple[Alternative, ...]] = ()
-    also: ClassVar[dict[Law, Callable[..., tuple[Any, ...]]]] = {}
+    also: ClassVar[Mapping[Law, Callable[..., tuple[Any, ...]]]] = MappingProxyType({})
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
     oracle: ClassVar[str] = ""
@@ -88,6 +94,7 @@ class Distribution:
     parameters: ClassVar[dict[str, Parameter]] = {}
     parametrizations: ClassVar[tuple[Parametrization, ...]] = ()
     order: ClassVar[tuple[str, ...]] = ()
+    __signature__: ClassVar[inspect.Signature]
 
     def __new__(
         cls,
@@ -112,12 +119,19 @@ class Distribution:
             )
         return register_in_model(
             cls, name, args, dims=dims, observed=observed, shape=shape, size=size, transform=transform,
-            default_transform=default_transform, initval=initval, total_size=total_size, rng=rng, model=model, **parameters,
+            default_transform=default_transform, initval=initval, total_size=total_size, rng=rng, model=model,
+            **parameters,
         )  # fmt: skip
 
     @classmethod
     def dist(
-        cls, *args: Any, shape: Any = None, size: Any = None, name: str | None = None, rng: RngVariable | None = None, **parameters: Any
+        cls,
+        *args: Any,
+        shape: Any = None,
+        size: Any = None,
+        name: str | None = None,
+        rng: RngVariable | None = None,
+        **parameters: Any,
     ) -> TensorVariable:
         """A random variable without a model.
 
@@ -192,7 +206,9 @@ class Distribution:
             value = getattr(self, label)
             if not known(p.constraint, value, self):
                 c = p.constraint.check(value, self)
-                found.append(all_(c, axis=tuple(range(-(core - p.constraint.ndim), 0))) if core > p.constraint.ndim else c)
+                found.append(
+                    all_(c, axis=tuple(range(-(core - p.constraint.ndim), 0))) if core > p.constraint.ndim else c
+                )
         return found + self.agree()
 
     def agree(self) -> list[TensorVariable]:
@@ -250,11 +266,16 @@ def batch_size(cls: type[Distribution], values: list[TensorVariable], shape: Any
     if shape is None:
         return size
     if size is not None:
-        raise ValueError(f"{cls.__name__} was given both shape={shape} and size={size}: shape is the whole shape, size that of the batch.")
+        raise ValueError(
+            f"{cls.__name__} was given both shape={shape} and size={size}: "
+            "shape is the whole shape, size that of the batch."
+        )
     extents = as_extents(shape)
     kept = len(extents) - cls.law.ndim_supp
     if kept < 0:
-        raise ValueError(f"shape={shape} has no room for one draw of {cls.__name__}, which has {cls.law.ndim_supp} axis.")
+        raise ValueError(
+            f"shape={shape} has no room for one draw of {cls.__name__}, which has {cls.law.ndim_supp} axis."
+        )
     if cls.law.support is not None:
         check_support_length(cls, values[cls.law.support], extents[-1])
     return extents[:kept]
@@ -264,13 +285,35 @@ def check_support_length(cls: type[Distribution], parameter: TensorVariable, las
     """The last axis of `shape` is the length of one draw, where both are known."""
     length = parameter.type.shape[-1]
     if length is not None and isinstance(last, int) and last != length:
-        raise shape_error(f"shape does not fit a draw of {cls.__name__}", [parameter],
-                          f"its last axis is {last}, but one draw has {length} elements", "End shape with the length of one draw.")
+        raise shape_error(
+            f"shape does not fit a draw of {cls.__name__}",
+            [parameter],
+            f"its last axis is {last}, but one draw has {length} elements",
+            "End shape with the length of one draw.",
+        )
 
 
 def keep(*values: Any) -> tuple[Any, ...]:
     """The parameters as they are."""
     return values
+
+
+def signature(cls: type[Distribution]) -> inspect.Signature:
+    """What editors and help() show for a distribution: its own parameters between the name and the model's options."""
+    name, *rest = list(inspect.signature(Distribution.__new__).parameters.values())[1:]
+    shown = [
+        inspect.Parameter(label, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default_of(cls, label))
+        for label in cls.order
+    ]
+    return inspect.Signature([name, *shown, *[p for p in rest if p.kind is inspect.Parameter.KEYWORD_ONLY]])
+
+
+def default_of(cls: type[Distribution], label: str) -> Any:
+    """The default to show; None for a parameter that is needed only in some parametrisations."""
+    plain = cls.parameters.get(label)
+    if plain is not None and (plain.default is not MISSING or len(cls.parametrizations) == 1):
+        return plain.default
+    return None
 
 
 Family = TypeVar("Family", bound=type[Distribution])
@@ -284,6 +327,7 @@ def distribution(cls: Family) -> Family:
     canonical = Parametrization(cls.parameters, keep)
     cls.parametrizations = (canonical, *[read_parametrization(a, cls.parameters) for a in cls.alternatives])
     cls.order = tuple(cls.arguments.split()) or tuple(cls.parameters)
+    cls.__signature__ = signature(cls)
     DISTRIBUTIONS[cls.__name__] = cls
     for law, convert in {cls.law: keep, **cls.also}.items():
         BY_LAW[law] = cls, convert

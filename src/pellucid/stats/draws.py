@@ -33,11 +33,13 @@ def stream(seed: int, *names: Any) -> np.random.Generator:
 
 
 def as_seed(random_seed: Any) -> int:
-    """A seed as one whole number: a number, a generator (which is advanced), a sequence of numbers, or None for a new one."""
+    """A seed as one number, from a number, a generator (which is advanced) or several numbers; None gives a new one."""
     if random_seed is None:
         return secrets.randbits(63)
     if isinstance(random_seed, np.random.Generator | np.random.RandomState):
-        return int(random_seed.integers(2**63) if isinstance(random_seed, np.random.Generator) else random_seed.randint(2**31))
+        return int(
+            random_seed.integers(2**63) if isinstance(random_seed, np.random.Generator) else random_seed.randint(2**31)
+        )
     if isinstance(random_seed, int | np.integer):
         return int(random_seed)
     words = np.random.SeedSequence([int(n) for n in random_seed]).generate_state(2, np.uint64)
@@ -47,14 +49,16 @@ def as_seed(random_seed: Any) -> int:
 def generators_by_name(outputs: Sequence[Variable]) -> dict[RngVariable, list[str]]:
     """The generators at the roots of `outputs`, each with the names of the variables drawn from it.
 
-    An unnamed draw goes by its place among the draws.
+    An unnamed draw goes by its place among the draws, and so does a second draw of the same name.
     """
     found: dict[RngVariable, list[str]] = {}
-    draws = [node for node in toposort(outputs) if isinstance(node.op, Draw)]
-    for place, node in enumerate(draws):
-        source = node.inputs[0]
+    taken: set[str] = set()
+    for place, node in enumerate(node for node in toposort(outputs) if isinstance(node.op, Draw)):
+        source, drawn = node.inputs[0], node.outputs[-1]
         if isinstance(source, RngVariable) and source.owner is None:
-            found.setdefault(source, []).append(node.outputs[1].name or f"#{place}")
+            name = drawn.name if drawn.name and drawn.name not in taken else f"{drawn.name or ''}#{place}"
+            taken.add(name)
+            found.setdefault(source, []).append(name)
     return found
 
 
@@ -85,7 +89,10 @@ def draw(vars: Any, draws: int = 1, random_seed: Any = None) -> Any:  # PyMC's s
     outputs = as_list(vars)
     missing = [str(v) for v in explicit_graph_inputs(outputs)]
     if missing:
-        raise ValueError(f"To draw {', '.join(map(str, outputs))} a value is needed for {', '.join(missing)}: replace it with pm.clone_replace.")
+        raise ValueError(
+            f"To draw {', '.join(map(str, outputs))} a value is needed for {', '.join(missing)}: "
+            "replace it with pm.clone_replace."
+        )
     sources = generators_by_name(outputs)
     run = interpret(list(sources), outputs)
     seed = None if random_seed is None else as_seed(random_seed)

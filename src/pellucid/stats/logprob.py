@@ -182,14 +182,18 @@ def is_one(rising: Any) -> bool:
 
 def is_minus_one(rising: Any) -> bool:
     """Whether a direction is known to be down."""
-    return (isinstance(rising, int) and rising == -1) or (isinstance(rising, TensorVariable) and known(positive, -rising))
+    return (isinstance(rising, int) and rising == -1) or (
+        isinstance(rising, TensorVariable) and known(positive, -rising)
+    )
 
 
 def monotone_step(rv: Variable, x: TensorVariable) -> Step:
     """Undo the last op, which must rise or fall throughout."""
     step = undo(rv, x)
     if isinstance(step.rising, int) and step.rising == 0:
-        raise NotDerivable(f"{rv}{made_at(rv)} neither rises nor falls with {step.inner}: only its logp can be derived.")
+        raise NotDerivable(
+            f"{rv}{made_at(rv)} neither rises nor falls with {step.inner}: only its logp can be derived."
+        )
     if is_discrete(rv):
         raise NotDerivable(f"{rv}{made_at(rv)} is a function of whole numbers: only its logp can be derived.")
     return step

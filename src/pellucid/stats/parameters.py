@@ -107,11 +107,16 @@ def bind_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) -> l
 def by_name(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """All arguments by name; those that are None count as not given."""
     if len(args) > len(cls.order):
-        raise TypeError(f"{cls.__name__} takes at most {len(cls.order)} parameters by place ({', '.join(cls.order)}), not {len(args)}. {options(cls)}")
+        raise TypeError(
+            f"{cls.__name__} takes at most {len(cls.order)} parameters by place ({', '.join(cls.order)}), "
+            f"not {len(args)}. {options(cls)}"
+        )
     placed = dict(zip(cls.order, args, strict=False))
     twice = [label for label in placed if label in named]
     if twice:
-        raise TypeError(f"{cls.__name__} was given {', '.join(twice)} both by place and by name. At {describe(user_line())}")
+        raise TypeError(
+            f"{cls.__name__} was given {', '.join(twice)} both by place and by name. At {describe(user_line())}"
+        )
     legal = {label for p in cls.parametrizations for label in p.parameters}
     unknown = [label for label in named if label not in legal]
     if unknown:
@@ -128,7 +133,10 @@ def choose(cls: Any, written: Mapping[str, Any]) -> Parametrization:
         if all(label in written or q.default is not MISSING for label, q in p.parameters.items()):
             return p
     missing = [label for label, q in fitting[0].parameters.items() if label not in written and q.default is MISSING]
-    raise TypeError(f"{cls.__name__} needs a value for {', '.join(missing)}{' (or its alternatives)' if len(fitting) > 1 else ''}. {options(cls)}")
+    raise TypeError(
+        f"{cls.__name__} needs a value for {', '.join(missing)}"
+        f"{' (or its alternatives)' if len(fitting) > 1 else ''}. {options(cls)}"
+    )
 
 
 def options(cls: Any) -> str:
@@ -152,13 +160,16 @@ def as_parameter(cls: Any, label: str, p: Parameter, value: Any) -> TensorVariab
 
 def check_constant(cls: Any, label: str, p: Parameter, value: TensorVariable) -> None:
     """Refuse a constant outside its set, in the user's words."""
-    named = isinstance(p.constraint, Interval) and (isinstance(p.constraint.lower, str) or isinstance(p.constraint.upper, str))
+    named = isinstance(p.constraint, Interval) and (
+        isinstance(p.constraint.lower, str) or isinstance(p.constraint.upper, str)
+    )
     if not isinstance(value, Constant) or named or value.ndim < p.constraint.ndim:
         return
     inside = evaluate_small(p.constraint.check(value))
     if not np.all(inside):
         raise ParameterValueError(
-            f"{label} of {cls.__name__} must be {p.constraint}, but it is {first_offence(value, inside)}. At {describe(user_line())}"
+            f"{label} of {cls.__name__} must be {p.constraint}, but it is {first_offence(value, inside)}. "
+            f"At {describe(user_line())}"
         )
 
 
@@ -176,7 +187,9 @@ def check_agreement(cls: Any, values: Sequence[TensorVariable]) -> None:
         for c in cls.of(*values).agree():
             if not np.all(evaluate_small(c)):
                 shown = ", ".join(f"{label} = {v}" for label, v in zip(cls.parameters, values, strict=True))
-                raise ParameterValueError(f"The parameters of {cls.__name__} do not fit together: {shown}. At {describe(user_line())}")
+                raise ParameterValueError(
+                    f"The parameters of {cls.__name__} do not fit together: {shown}. At {describe(user_line())}"
+                )
 
 
 def fold(v: TensorVariable) -> TensorVariable:

@@ -60,7 +60,7 @@ def beta_of_total(mu: Any, nu: Any) -> tuple[Any, Any]:
 
 @distribution
 class Beta(Distribution):
-    """The beta distribution with shapes `alpha` and `beta`; or mean `mu` with deviation `sigma`, or with `nu` = alpha + beta."""
+    """The beta distribution of shapes `alpha` and `beta`, or mean `mu` with deviation `sigma` or total `nu`."""
 
     alpha: Positive
     beta: Positive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -158,20 +159,22 @@ def mean_of_odds(n: Any, p: Any) -> tuple[Any, Any]:
 
 @distribution
 class NegativeBinomial(Distribution):
-    """Counts of mean `mu` and variance mu + mu**2 / `alpha`; or failures before the `n`-th success of probability `p`."""
+    """Counts of mean `mu`, variance mu + mu**2 / `alpha`; or failures before the `n`-th success of probability `p`."""
 
     mu: Nonnegative
     alpha: Positive
     support = nonnegative_integer
     law = overdispersed_law
-    also = {negative_binomial_law: mean_of_odds}
+    also = MappingProxyType({negative_binomial_law: mean_of_odds})
     arguments = "mu alpha p n"
     alternatives = (
         given(mean_of_odds, n=positive, p=open_unit_interval),
         given(lambda mu, n: (mu, n), n=positive),
-        given(lambda alpha, p: mean_of_odds(alpha, p), p=open_unit_interval),
+        given(lambda alpha, p: mean_of_odds(n=alpha, p=p), p=open_unit_interval),
     )
-    formula = r"\binom{x+\alpha-1}{x} \left(\frac{\alpha}{\mu+\alpha}\right)^\alpha \left(\frac{\mu}{\mu+\alpha}\right)^x"
+    formula = (
+        r"\binom{x+\alpha-1}{x} \left(\frac{\alpha}{\mu+\alpha}\right)^\alpha \left(\frac{\mu}{\mu+\alpha}\right)^x"
+    )
     source = "https://en.wikipedia.org/wiki/Negative_binomial_distribution"
     oracle = "stats.nbinom(alpha, alpha / (mu + alpha))"
 
@@ -238,7 +241,7 @@ class DiscreteUniform(Distribution):
     upper: Integer
     support = interval("lower", "upper", integer=True)
     law = discrete_uniform_law
-    also = {integers_law: lambda low, high: (low, high - 1)}
+    also = MappingProxyType({integers_law: lambda low, high: (low, high - 1)})
     formula = r"\frac{1}{b - a + 1}"
     source = "https://en.wikipedia.org/wiki/Discrete_uniform_distribution"
     oracle = "stats.randint(lower, upper + 1)"
@@ -329,5 +332,7 @@ def rescaled(p: Any) -> Any:
     total = value.data.sum(-1, keepdims=True)
     if np.allclose(total, 1.0, rtol=0, atol=1e-9) or not np.all(total > 0):
         return p
-    warnings.warn(f"The probabilities sum to {np.squeeze(total)}, not to 1; they are divided by their sum.", stacklevel=5)
+    warnings.warn(
+        f"The probabilities sum to {np.squeeze(total)}, not to 1; they are divided by their sum.", stacklevel=5
+    )
     return value.data / total

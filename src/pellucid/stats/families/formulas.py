@@ -25,7 +25,7 @@ def minus(x: Any, loc: TensorVariable) -> Any:
 
 
 def times_log(a: Any, x: Any) -> TensorVariable:
-    """a log x, which is 0 at a = 0 and x = 0, and so is its gradient; the plain product where x is known to be positive."""
+    """a log x, which is 0 at a = x = 0, and so is its gradient; the plain product where x is known to be positive."""
     a, x = as_operands([a, x])
     if not known(positive, x):
         x = switch(bitwise_and(eq(a, 0.0), eq(x, 0.0)), 1.0, x)
@@ -33,7 +33,7 @@ def times_log(a: Any, x: Any) -> TensorVariable:
 
 
 def times_log1p(a: Any, x: Any) -> TensorVariable:
-    """a log(1 + x), which is 0 at a = 0 and x = -1, and so is its gradient; the plain product where 1 + x is positive."""
+    """a log(1 + x), which is 0 at a = 0, x = -1, and so is its gradient; the plain product where 1 + x is positive."""
     a, x = as_operands([a, x])
     if not known(positive, 1.0 + x):
         x = switch(bitwise_and(eq(a, 0.0), eq(x, -1.0)), 0.0, x)

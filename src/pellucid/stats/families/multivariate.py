@@ -14,7 +14,7 @@ from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg import cholesky, inv, solve_triangular
 from pellucid.tensor.random import dirichlet_law, multivariate_normal_law
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import broadcast_to, dim, matrix_transpose
+from pellucid.tensor.shape import broadcast_to, dim, matrix_transpose, reshape
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
@@ -22,7 +22,7 @@ from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 @distribution
 class MvNormal(Distribution):
-    """Normal vectors of mean `mu`, with covariance `cov`, precision `tau`, or the Cholesky factor `chol` of the covariance."""
+    """Normal vectors of mean `mu` and covariance `cov` (or precision `tau`, or the Cholesky factor `chol` of cov)."""
 
     mu: RealVector
     chol: LowerCholesky
@@ -63,9 +63,9 @@ def whiten(factor: TensorVariable, x: TensorVariable) -> TensorVariable:
     """The z of factor @ z = x, for vectors along the last axis of x; one factor serves many vectors in one solve."""
     if factor.ndim > 2 or x.ndim == 1:
         return solve_triangular(factor, x, lower=True, b_ndim=1)
-    columns = x if x.ndim == 2 else x.reshape((-1, dim(x, x.ndim - 1)))
+    columns = x if x.ndim == 2 else reshape(x, (-1, dim(x, x.ndim - 1)))
     z = matrix_transpose(solve_triangular(factor, matrix_transpose(columns), lower=True, b_ndim=2))
-    return z if x.ndim == 2 else z.reshape([dim(x, i) for i in range(x.ndim)])
+    return z if x.ndim == 2 else reshape(z, [dim(x, i) for i in range(x.ndim)])
 
 
 @distribution
