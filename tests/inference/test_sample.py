@@ -285,3 +285,21 @@ def test_prior_predictive(schools):
     assert dict(prior["prior_predictive"]["y"].sizes) == {"chain": 1, "draw": 300, "school": 8}
     np.testing.assert_array_equal(plain["mu"], prior["prior"]["mu"][0], "streams are keyed by name")
     assert abs(plain["mu"].mean()) < 5 * 5 / np.sqrt(300)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_free_variables_whose_lengths_follow_data(rows):
+    with pm.Model() as model:
+        x = pm.Data("x", np.arange(3.0), dims="row")
+        z = pm.Normal("z", x, 0.5, dims="row")
+        pm.HalfNormal("h", 1, dims="row")
+        pm.Deterministic("twice", 2 * z, dims="row")
+        assert model.initial_point()["z"].shape == (3,)
+        assert model.density().dimension == 6
+        pm.set_data({"x": np.arange(float(rows))})
+        assert model.initial_point()["z"].tolist() == list(range(rows))
+        idata = pm.sample(500, tune=500, chains=4, random_seed=2, **QUIET)
+    assert array(idata, "twice").shape == (4, 500, rows)
+    np.testing.assert_array_equal(array(idata, "twice"), 2 * array(idata, "z"))
+    check_moments(array(idata, "z"), np.arange(float(rows)), 0.5)
+    assert idata["posterior"]["h"].dims == ("chain", "draw", "row")

@@ -37,7 +37,9 @@ def value_variable(
         raise TypeError(
             f"'{rv}' has transform=None; write default_transform=None to sample it on its own scale. {here()}"
         )
-    bijection = default if transform is ... else Chain([default, transform]) if default is not None else transform
+    bijection = default
+    if transform is not ...:
+        bijection = transform if default is None else Chain([default, transform])  # type: ignore[list-item]
     if bijection is None:
         return None, TensorType(rv.dtype, rv.type.shape).variable(name=rv.name)
     unconstrained = bijection.forward(rv, *rv.owner.inputs)  # type: ignore[union-attr]
