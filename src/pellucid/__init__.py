@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
+    from pellucid.compile.verify import verify_grad
     from pellucid.diff import (
         DisconnectedInputError,
         Lop,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         jvp,
         vjp,
     )
+    from pellucid.graph.drawing import draw_graph, graph_to_dot, graph_to_mermaid, graph_to_svg
     from pellucid.graph.intern import equal_computations
     from pellucid.graph.nodes import Apply, Op, Type, Variable
     from pellucid.graph.printing import dprint
@@ -42,6 +44,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.data import Data, set_data
     from pellucid.model.model import Model
     from pellucid.model.variables import Deterministic, Potential
+    from pellucid.rewrite.explain import explain_rewrites
     from pellucid.rewrite.pipeline import rewrite_graph
     from pellucid.stats import (
         Bernoulli,
@@ -85,7 +88,9 @@ MODULES = {
     "pellucid.compile.function": "Function In MissingInputError Out UnusedInputError function",
     "pellucid.compile.shared": "SharedVariable shared",
     "pellucid.compile.llvm.cache": "clear_cache",
+    "pellucid.compile.verify": "verify_grad",
     "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian_vector_product jvp vjp",
+    "pellucid.graph.drawing": "draw_graph graph_to_dot graph_to_mermaid graph_to_svg",
     "pellucid.graph.intern": "equal_computations",
     "pellucid.graph.nodes": "Apply Op Type Variable",
     "pellucid.graph.printing": "dprint",
@@ -101,6 +106,7 @@ MODULES = {
     "pellucid.model.data": "Data set_data",
     "pellucid.model.model": "Model",
     "pellucid.model.variables": "Deterministic Potential",
+    "pellucid.rewrite.explain": "explain_rewrites",
     "pellucid.rewrite.pipeline": "rewrite_graph",
     "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",
@@ -130,11 +136,12 @@ __all__ = [
     "MissingInputError", "Model", "MvNormal", "NegativeBinomial", "Normal", "NotDerivable", "Op", "Out",
     "ParameterValueError", "Poisson", "Potential", "Rop", "SamplingError", "ShapeError", "SharedVariable",
     "StartError", "StudentT", "Type", "Uniform", "UnusedInputError", "Variable", "__version__", "ancestors", "bfmi",
-    "clear_cache", "clone_replace", "dprint", "draw", "equal_computations", "ess", "eti", "explicit_graph_inputs",
-    "function", "grad", "graph_inputs", "graph_replace", "hdi", "hessian", "hessian_vector_product", "icdf",
-    "jacobian", "jvp", "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext", "rewrite", "rewrite_graph",
-    "rhat", "sample", "sample_prior_predictive", "set_data", "shared", "shared_rng", "stats", "summary",
-    "support_point", "tensor", "vectorize_graph", "vjp",
+    "clear_cache", "clone_replace", "dprint", "draw", "draw_graph", "equal_computations", "ess", "eti",
+    "explain_rewrites", "explicit_graph_inputs", "function", "grad", "graph_inputs", "graph_replace", "graph_to_dot",
+    "graph_to_mermaid", "graph_to_svg", "hdi", "hessian", "hessian_vector_product", "icdf", "jacobian", "jvp",
+    "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext", "rewrite", "rewrite_graph", "rhat", "sample",
+    "sample_prior_predictive", "set_data", "shared", "shared_rng", "stats", "summary", "support_point", "tensor",
+    "vectorize_graph", "verify_grad", "vjp",
 ]  # fmt: skip
 
 
