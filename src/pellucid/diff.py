@@ -34,7 +34,11 @@ def like(g: TensorVariable, v: TensorVariable) -> TensorVariable:
     shape = v.type.shape
     if g.ndim > len(shape):
         g = sum_(g, tuple(range(g.ndim - len(shape))))
-    stretched = [i for i, n in enumerate(shape) if n == 1 and g.type.shape[i - len(shape) + g.ndim] != 1] if g.ndim == len(shape) else []
+    stretched = (
+        [i for i, n in enumerate(shape) if n == 1 and g.type.shape[i - len(shape) + g.ndim] != 1]
+        if g.ndim == len(shape)
+        else []
+    )
     if stretched:
         g = expand_dims(sum_(g, tuple(stretched)), stretched)
     if g.ndim < len(shape) or any(a == 1 and b != 1 for a, b in zip(g.type.shape, shape, strict=True)):
@@ -51,7 +55,9 @@ def dependent_nodes(nodes: Sequence[Apply], wrt: Iterable[Variable], stop: Itera
     return reached - blocked
 
 
-def accumulate(costs: Mapping[Variable, Variable], wrt: Sequence[Variable], stop: Iterable[Variable]) -> dict[Variable, TensorVariable]:
+def accumulate(
+    costs: Mapping[Variable, Variable], wrt: Sequence[Variable], stop: Iterable[Variable]
+) -> dict[Variable, TensorVariable]:
     """Walk the applications backwards, summing what flows into each variable."""
     total: dict[Variable, Any] = dict(costs)
     nodes = toposort(list(costs))
@@ -73,7 +79,8 @@ def pull(node: Apply, gradients: Sequence[Any], flows: Sequence[bool]) -> Sequen
     """The pullback of one node; where it is not defined, the error names the user's line."""
     if len(gradients) > 1:  # an output that nothing reads receives zeros
         gradients = [
-            zeros_like(out) if g is None and carries_gradient(out) else g for g, out in zip(gradients, node.outputs, strict=True)
+            zeros_like(out) if g is None and carries_gradient(out) else g
+            for g, out in zip(gradients, node.outputs, strict=True)
         ]
     try:
         return node.op.pullback_wanted(node.inputs, node.outputs, gradients, flows)
@@ -149,7 +156,9 @@ def report_disconnected(missing: Sequence[Variable], action: str) -> None:
     """Raise or warn about variables that the cost does not depend on."""
     if action == "ignore":
         return
-    text = f"The cost does not depend on {', '.join(map(str, missing))} (or only through integers or disconnected_grad)."
+    text = (
+        f"The cost does not depend on {', '.join(map(str, missing))} (or only through integers or disconnected_grad)."
+    )
     if action == "raise":
         raise DisconnectedInputError(f"{text} Pass disconnected_inputs='ignore' if a zero gradient is meant.")
     warnings.warn(text, stacklevel=3)

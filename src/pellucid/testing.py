@@ -1,4 +1,4 @@
-"""Checks of ops against NumPy, finite differences and inner products, for the tests of this package and of its users."""
+"""Checks of ops against NumPy, finite differences and inner products, for this package and its users."""
 
 from __future__ import annotations
 
@@ -43,9 +43,11 @@ BACKENDS_UNDER_TEST = backends_under_test()
 
 
 def inputs_for(arrays: Sequence[np.ndarray], *, static: bool) -> list[TensorVariable]:
-    """Symbolic inputs for arrays: of static shape, or with unknown lengths (but 1, which has to be known to stretch)."""
+    """Symbolic inputs for arrays: of static shape, or with unknown lengths (but for 1, known so as to stretch)."""
     shapes = [a.shape if static else tuple(1 if n == 1 else None for n in a.shape) for a in arrays]
-    return [TensorType(a.dtype.name, s).variable(name=f"x{i}") for i, (a, s) in enumerate(zip(arrays, shapes, strict=True))]
+    return [
+        TensorType(a.dtype.name, s).variable(name=f"x{i}") for i, (a, s) in enumerate(zip(arrays, shapes, strict=True))
+    ]
 
 
 def layouts(arrays: Sequence[np.ndarray]) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -115,7 +117,11 @@ def check_op(
         inputs = inputs_for(arrays, static=static)
         outputs = as_outputs(build(*inputs))
         check_graph(outputs)
-        wanted = as_values(expected(*arrays)) if expected is not None else evaluate(outputs, dict(zip(inputs, arrays, strict=True)))
+        wanted = (
+            as_values(expected(*arrays))
+            if expected is not None
+            else evaluate(outputs, dict(zip(inputs, arrays, strict=True)))
+        )
         check_values(inputs, outputs, arrays, wanted, backend=backend, rtol=rtol, atol=atol)
         check_infer_shape(inputs, outputs, arrays)
         if gradient:
@@ -156,7 +162,9 @@ def check_value(what: str, v: Variable, got: np.ndarray, want: np.ndarray, rtol:
     """One value has the type that its variable promises, and is as wanted."""
     kind: Any = v.type
     if got.dtype.name != kind.dtype or want.dtype.name != kind.dtype:
-        raise AssertionError(f"{what}: the graph says {kind.dtype}, the value is {got.dtype}, and NumPy says {want.dtype}.")
+        raise AssertionError(
+            f"{what}: the graph says {kind.dtype}, the value is {got.dtype}, and NumPy says {want.dtype}."
+        )
     if got.shape != want.shape:
         raise AssertionError(f"{what}: the shape is {got.shape}, not {want.shape}.")
     if len(kind.shape) != got.ndim or any(s not in (None, n) for s, n in zip(kind.shape, got.shape, strict=True)):
@@ -181,7 +189,9 @@ def check_infer_shape(inputs: Sequence[Variable], outputs: Sequence[Variable], a
         for v, shape, value in zip(node.outputs, inferred, values, strict=False):
             found = tuple(int(next(sizes)) for _ in shape)
             if found != np.shape(value):
-                raise AssertionError(f"{node.op}.infer_shape says {found} of {v}, whose value has shape {np.shape(value)}.")
+                raise AssertionError(
+                    f"{node.op}.infer_shape says {found} of {v}, whose value has shape {np.shape(value)}."
+                )
 
 
 def infer_node_shape(node: Apply) -> list[list[TensorVariable]]:
@@ -200,7 +210,9 @@ def symbolic_extents(v: Variable) -> tuple[Any, ...]:
     return tuple(dim(v, i) if n is None else n for i, n in enumerate(v.type.shape))
 
 
-def projection(outputs: Sequence[Variable], values: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[Any, list[Any]]:
+def projection(
+    outputs: Sequence[Variable], values: Sequence[np.ndarray], rng: np.random.Generator
+) -> tuple[Any, list[Any]]:
     """A scalar that weighs every element of the floating outputs, and the weights."""
     total: Any = None
     weights = []
@@ -277,7 +289,9 @@ def check_inner_products(
     np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-9, err_msg="inner products of pushforward and pullback")
 
 
-def arguments_for(op: Elementwise, dtype: str, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> list[np.ndarray]:
+def arguments_for(
+    op: Elementwise, dtype: str, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator
+) -> list[np.ndarray]:
     """Arguments of an elementwise op from its domain, in a dtype and in given shapes."""
     return [draw_in(low, high, dtype, s, rng) for (low, high), s in zip(op.domain, shapes, strict=True)]
 

@@ -15,7 +15,7 @@ from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
 from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.elementwise import Elementwise
-from pellucid.tensor.index import FULL, GIVEN, Gather, IncSubtensor, Scatter, Slice, Subtensor
+from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
 from pellucid.tensor.linalg import Cholesky, Inverse, MatMul, SolveTriangular
 from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
@@ -91,7 +91,9 @@ class Batched:
     def positions(self, rank: int) -> list[TensorVariable]:
         """For each batch axis its positions, shaped to index beside arrays of `rank` axes of their own."""
         n = self.ndim
-        return [dimshuffle(arange(m), ["x"] * i + [0] + ["x"] * (n - 1 - i + rank)) for i, m in enumerate(self.extents())]
+        return [
+            dimshuffle(arange(m), ["x"] * i + [0] + ["x"] * (n - 1 - i + rank)) for i, m in enumerate(self.extents())
+        ]
 
     def refuse(self, i: int, what: str) -> None:
         """Raise unless input i is the same throughout the batch."""
@@ -155,6 +157,7 @@ def along_axes(op: Any, batch: Batched) -> Any:
 
 
 @vectorize_op.register(ArgReduce)
+@vectorize_op.register(ArgSort)
 @vectorize_op.register(Cumulate)
 @vectorize_op.register(Dim)
 def along_axis(op: Any, batch: Batched) -> Any:
@@ -216,7 +219,7 @@ def picked_by_arrays(op: Subtensor, batch: Batched) -> Any:
     place = 0  # the axis of what `fixed` picks
     rest = iter(range(1, len(batch.inputs)))
     for e in op.entries:
-        count = isinstance(e, Slice) and (e.start is GIVEN) + (e.stop is GIVEN) or e is GIVEN
+        count = (isinstance(e, Slice) and (e.start is GIVEN) + (e.stop is GIVEN)) or e is GIVEN
         mine = [next(rest) for _ in range(int(count))]
         if e is GIVEN and batch.counts[mine[0]]:
             fixed.append(FULL)
@@ -259,7 +262,7 @@ def gathered(op: Gather, batch: Batched) -> Any:
 def updated(op: IncSubtensor, batch: Batched) -> Any:
     if any(batch.counts[2:]):
         return updated_by_positions(op, batch)
-    x, _, *given = batch.inputs
+    given = batch.inputs[2:]
     part = op.picks.infer(batch.node.inputs[0], *given)[0].ndim
     entries = (FULL,) * batch.ndim + op.entries
     return dataclasses.replace(op, entries=entries)(batch.full(0), batch.padded(1, part), *given)
@@ -307,7 +310,9 @@ def drawn(op: Draw, batch: Batched) -> Any:
     own = len(batch.node.outputs[1].type.shape) - op.law.ndim_supp  # type: ignore[attr-defined]
     parameters = [batch.padded(i, own + c) for i, c in enumerate(op.law.core, start=2)]
     if wanted is not NONE:
-        wanted = stack([*[as_tensor_variable(n, dtype="int64") for n in batch.extents()], *[wanted[i] for i in range(own)]])  # type: ignore[index]
+        wanted = stack(
+            [*[as_tensor_variable(n, dtype="int64") for n in batch.extents()], *[wanted[i] for i in range(own)]]
+        )  # type: ignore[index]
     return op(source, wanted, *parameters)
 
 
@@ -360,7 +365,9 @@ def checked(old: Variable, new: TensorVariable) -> TensorVariable:
     kind: Any = old.type
     core = new.type.shape[new.ndim - kind.ndim :] if new.ndim >= kind.ndim else None
     if new.dtype != kind.dtype or core is None or not kind.accepts(TensorType(new.dtype, core)):
-        raise TypeError(f"{new} of type {new.type} is no batch of {old} of type {kind}: only axes in front may be added.")
+        raise TypeError(
+            f"{new} of type {new.type} is no batch of {old} of type {kind}: only axes in front may be added."
+        )
     return new
 
 

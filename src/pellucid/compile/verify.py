@@ -59,7 +59,9 @@ def verify_grad(
     arrays = [floating(v) for v in pt_values]
     inputs = [TensorType(a.dtype.name, a.shape).variable(name=f"input {i}") for i, a in enumerate(arrays)]
     cost = projected(as_tensor_variable(fun(*inputs)), np.random.default_rng(rng), inputs, arrays, backend)
-    gradients = function(inputs, grad(cost, inputs, disconnected_inputs="ignore"), backend=backend, on_unused_input="ignore")
+    gradients = function(
+        inputs, grad(cost, inputs, disconnected_inputs="ignore"), backend=backend, on_unused_input="ignore"
+    )
     value = function(inputs, cost, backend=backend, on_unused_input="ignore")
     precision = max(np.finfo(a.dtype).eps for a in arrays)
     step = float(precision) ** (1 / 3) if eps is None else eps
@@ -78,7 +80,11 @@ def floating(value: Any) -> np.ndarray:
 
 
 def projected(
-    out: TensorVariable, rng: np.random.Generator, inputs: Sequence[TensorVariable], arrays: Sequence[np.ndarray], backend: str | None
+    out: TensorVariable,
+    rng: np.random.Generator,
+    inputs: Sequence[TensorVariable],
+    arrays: Sequence[np.ndarray],
+    backend: str | None,
 ) -> TensorVariable:
     """The sum of the elements of `out`, each with a random weight in [0.5, 1.5)."""
     if not out.dtype.startswith("float"):

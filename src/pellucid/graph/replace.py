@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import made_by
-from pellucid.graph.traverse import as_list, ancestors, toposort
+from pellucid.graph.traverse import ancestors, as_list, toposort
 
 Replacements = Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]]
 

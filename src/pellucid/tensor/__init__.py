@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid.tensor import random
-from pellucid.tensor.arithmetic import *  # noqa: F403
-from pellucid.tensor.broadcast import ShapeError
-from pellucid.tensor.create import *  # noqa: F403
-from pellucid.tensor.create import CONSTRUCTORS
-from pellucid.tensor.elementwise import cast
-from pellucid.tensor.index import nonzero
-from pellucid.tensor.indexing import diag, diagonal, inc_subtensor, set_subtensor, take, trace
-from pellucid.tensor.linalg import cho_solve, cholesky, dot, inv, matmul, matrix_inverse, outer, solve_triangular
-from pellucid.tensor.reduce import *  # noqa: F403
-from pellucid.tensor.shape import *  # noqa: F403
-from pellucid.tensor.special import *  # noqa: F403
-from pellucid.tensor.transcendental import *  # noqa: F403
+from typing import TYPE_CHECKING
+
+from pellucid.tensor import linalg, random
+from pellucid.tensor.create import CONSTRUCTORS, constructor, plural, tensor
+from pellucid.tensor.math import *  # noqa: F403
+from pellucid.tensor.math import __all__ as FUNCTION_NAMES
 from pellucid.tensor.types import (
     Constant,
     TensorConstant,
@@ -22,7 +15,31 @@ from pellucid.tensor.types import (
     TensorVariable,
     as_tensor,
     as_tensor_variable,
-    constant,
 )
 
 globals().update(CONSTRUCTORS)  # scalar, vector, dmatrix, lvectors, ...
+
+if TYPE_CHECKING:  # the same for editors and type checkers
+    scalar = vector = matrix = row = col = tensor3 = tensor4 = tensor5 = tensor6 = tensor7 = constructor("scalar")
+    bscalar = bvector = bmatrix = iscalar = ivector = imatrix = lscalar = lvector = lmatrix = constructor("scalar")
+    fscalar = fvector = fmatrix = dscalar = dvector = dmatrix = ltensor3 = ftensor3 = dtensor3 = constructor("scalar")
+    scalars = vectors = matrices = dscalars = dvectors = dmatrices = lscalars = lvectors = lmatrices = plural(scalar)
+
+__all__ = [
+    "Constant",
+    "TensorConstant",
+    "TensorType",
+    "TensorVariable",
+    "as_tensor",
+    "as_tensor_variable",
+    "linalg",
+    "math",  # noqa: F405  # the submodule, an attribute since its import above
+    "random",
+    "tensor",
+    *CONSTRUCTORS,
+    *FUNCTION_NAMES,
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

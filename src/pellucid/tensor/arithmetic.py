@@ -49,16 +49,18 @@ def pow_of_base(g: Any, z: Any, x: Any, y: Any) -> Any:
     return g * switch(eq(y, 0), 0.0, y * pow(x, y - 1))
 
 
-pow = elementwise("pow", "The power x ** y.", lambda xp, x, y: xp.power(x, y),  # noqa: A001
+pow = elementwise("pow", "The power x ** y.", lambda xp, x, y: xp.power(x, y),
                   pullbacks=(pow_of_base, pow_of_exponent), llvm="pow", domain=((0.2, 3.0), (-2.0, 2.0)))
 neg = elementwise("neg", "The opposite -x.", lambda xp, x: xp.negative(x), pullbacks=(opposite,), llvm="neg",
                   inverse="neg", monotone=-1)
-reciprocal = elementwise("reciprocal", "The reciprocal 1 / x.", lambda xp, x: xp.true_divide(1.0, x) if x.dtype.kind != "f"
+reciprocal = elementwise("reciprocal", "The reciprocal 1 / x.", lambda xp,
+                         x: xp.true_divide(1.0, x) if x.dtype.kind != "f"
                          else xp.reciprocal(x), pullbacks=(lambda g, y, x: -g * sqr(y),),
-                         llvm=lambda k, x: k.div(k.constant(1.0, x.dtype), x), domain=((0.2, 3.0),), inverse="reciprocal")
+                         llvm=lambda k, x: k.div(k.constant(1.0, x.dtype), x), domain=((0.2, 3.0),),
+                         inverse="reciprocal")
 sqr = elementwise("sqr", "The square x ** 2.", lambda xp, x: xp.square(x), pullbacks=(lambda g, y, x: g * (2 * x),),
                   llvm=lambda k, x: k.mul(x, x))
-abs = elementwise("abs", "The absolute value |x|.", lambda xp, x: xp.abs(x), pullbacks=(lambda g, y, x: g * sign(x),),  # noqa: A001
+abs = elementwise("abs", "The absolute value |x|.", lambda xp, x: xp.abs(x), pullbacks=(lambda g, y, x: g * sign(x),),
                   llvm="abs", domain=((0.2, 3.0),))
 sign = elementwise("sign", "-1, 0 or 1 by the sign of x; NaN stays NaN.", lambda xp, x: xp.sign(x), pullbacks=(None,),
                    llvm="sign", monotone=1)
@@ -71,10 +73,12 @@ trunc = elementwise("trunc", "The integer next to x towards zero.", lambda xp, x
 round_half_to_even = elementwise("round_half_to_even", "The nearest integer, ties to even.", lambda xp, x: xp.round(x),
                                  pullbacks=(None,), llvm="round_even", monotone=1)
 maximum = elementwise("maximum", "The larger of x and y; NaN if either is.", lambda xp, x, y: xp.maximum(x, y),
-                      pullbacks=(lambda g, z, x, y: switch(ge(x, y), g, 0.0), lambda g, z, x, y: switch(ge(x, y), 0.0, g)),
+                      pullbacks=(lambda g, z, x, y: switch(ge(x, y), g, 0.0), lambda g, z, x,
+                                 y: switch(ge(x, y), 0.0, g)),
                       llvm="maximum", domain=TWO, commutes=True)
 minimum = elementwise("minimum", "The smaller of x and y; NaN if either is.", lambda xp, x, y: xp.minimum(x, y),
-                      pullbacks=(lambda g, z, x, y: switch(le(x, y), g, 0.0), lambda g, z, x, y: switch(le(x, y), 0.0, g)),
+                      pullbacks=(lambda g, z, x, y: switch(le(x, y), g, 0.0), lambda g, z, x,
+                                 y: switch(le(x, y), 0.0, g)),
                       llvm="minimum", domain=TWO, commutes=True)
 
 
@@ -113,6 +117,7 @@ divide, subtract, multiply, negative, square, power = true_div, sub, mul, neg, s
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 int_div, floor_divide, remainder, absolute = floor_div, floor_div, mod, abs
 bitwise_not = invert
+sgn = sign
 
 
 def logical_and(x: Any, y: Any) -> TensorVariable:
@@ -141,7 +146,8 @@ def isfinite(x: Any) -> TensorVariable:
     return invert(bitwise_or(isnan(x), isinf(x)))
 
 
-def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002  # NumPy's signature
+def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08,
+            equal_nan: bool = False) -> TensorVariable:  # NumPy's signature
     """Whether |x - y| <= atol + rtol |y|, infinities being close to themselves only."""
     x, y = (v if v.dtype.startswith(("float", "complex")) else cast(v, "float64") for v in as_operands([x, y]))
     near = bitwise_and(le(abs(x - y), atol + rtol * abs(y)), isfinite(y))
@@ -150,7 +156,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
 
 
 @method
-def clip(x: Any, min: Any = None, max: Any = None) -> TensorVariable:  # noqa: A002
+def clip(x: Any, min: Any = None, max: Any = None) -> TensorVariable:
     """x, or the nearer bound where it lies outside [min, max]; a bound of None is no bound."""
     x = as_tensor_variable(x)
     if min is not None:
@@ -159,7 +165,7 @@ def clip(x: Any, min: Any = None, max: Any = None) -> TensorVariable:  # noqa: A
 
 
 @method
-def round(x: Any, decimals: int = 0) -> TensorVariable:  # noqa: A001
+def round(x: Any, decimals: int = 0) -> TensorVariable:
     """x rounded to `decimals` digits after the point, ties to even as in NumPy."""
     if decimals == 0:
         return round_half_to_even(x)

@@ -34,7 +34,7 @@ def broadcast_axis(extents: Sequence[int | None]) -> int | None:
     """The extent of one axis of a broadcast; raises ValueError when two known extents differ."""
     found: int | None = 1
     for n in extents:
-        if n == 1 or n == found:
+        if n in (1, found):
             continue
         if found in (1, None):
             found = n
@@ -74,7 +74,7 @@ def broadcast_extents(variables: Sequence[Variable], extents: Sequence[Sequence[
         for i, n in enumerate(mine):
             axis = ndim - len(mine) + i
             stretches = v.type.shape[i] == 1  # type: ignore[attr-defined]
-            if not stretches and (isinstance(out[axis], int) and out[axis] == 1 or isinstance(n, int)):
+            if not stretches and ((isinstance(out[axis], int) and out[axis] == 1) or isinstance(n, int)):
                 out[axis] = n
     return tuple(out)
 
@@ -94,6 +94,6 @@ def check_stretch(variables: Sequence[Variable], shapes: Sequence[tuple[int, ...
         }
         if len(fixed) > 1:
             raise ValueError(
-                f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph is "
-                "written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
+                f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph "
+                "is written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
             )

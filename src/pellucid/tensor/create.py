@@ -14,11 +14,25 @@ from pellucid.tensor.arithmetic import ceil, eq, ge, maximum, switch
 from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import Read, as_extents, broadcast_to, dim, expand_dims
-from pellucid.tensor.types import TensorType, TensorVariable, as_operands, as_tensor_variable, canonical_dtype, constant, static_value
+from pellucid.tensor.shape import Read, broadcast_to, dim, expand_dims
+from pellucid.tensor.types import (
+    TensorType,
+    TensorVariable,
+    as_operands,
+    as_tensor_variable,
+    canonical_dtype,
+    constant,
+    static_value,
+)
 
 
-def tensor(name: str | None = None, *, dtype: Any = "float64", shape: Sequence[int | None] | None = None, ndim: int | None = None) -> TensorVariable:  # noqa: A002, E501
+def tensor(
+    name: str | None = None,
+    *,
+    dtype: Any = "float64",
+    shape: Sequence[int | None] | None = None,
+    ndim: int | None = None,
+) -> TensorVariable:
     """A symbolic tensor: an input to be given a value later.
 
     Parameters
@@ -44,17 +58,36 @@ def tensor(name: str | None = None, *, dtype: Any = "float64", shape: Sequence[i
 
 
 NAMED_SHAPES: dict[str, tuple[int | None, ...]] = {
-    "scalar": (), "vector": (None,), "matrix": (None, None), "row": (1, None), "col": (None, 1),
-    "tensor3": (None,) * 3, "tensor4": (None,) * 4, "tensor5": (None,) * 5, "tensor6": (None,) * 6, "tensor7": (None,) * 7,
+    "scalar": (),
+    "vector": (None,),
+    "matrix": (None, None),
+    "row": (1, None),
+    "col": (None, 1),
+    "tensor3": (None,) * 3,
+    "tensor4": (None,) * 4,
+    "tensor5": (None,) * 5,
+    "tensor6": (None,) * 6,
+    "tensor7": (None,) * 7,
 }
-DTYPE_LETTERS = {"b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64", "c": "complex64", "z": "complex128"}
+DTYPE_LETTERS = {
+    "b": "int8",
+    "w": "int16",
+    "i": "int32",
+    "l": "int64",
+    "f": "float32",
+    "d": "float64",
+    "c": "complex64",
+    "z": "complex128",
+}
 
 
 def constructor(kind: str, fixed: str | None = None) -> Any:
     """The function that makes inputs of one named shape (and, when `fixed`, of one dtype)."""
     static = NAMED_SHAPES[kind]
 
-    def make(name: str | None = None, *, dtype: Any = fixed or "float64", shape: Sequence[int | None] | None = None) -> TensorVariable:  # noqa: A002
+    def make(
+        name: str | None = None, *, dtype: Any = fixed or "float64", shape: Sequence[int | None] | None = None
+    ) -> TensorVariable:
         chosen = static if shape is None else tuple(shape)
         if len(chosen) != len(static):
             raise ValueError(f"A {kind} has {len(static)} axes, so its shape cannot be {chosen}.")
@@ -86,18 +119,18 @@ for _kind in NAMED_SHAPES:
 scalar, vector, matrix, row, col = (CONSTRUCTORS[k] for k in ("scalar", "vector", "matrix", "row", "col"))
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> TensorVariable:  # noqa: A002
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> TensorVariable:
     """A tensor of a shape, every element `fill_value`."""
     value = as_tensor_variable(fill_value)
     return broadcast_to(value if dtype is None else cast(value, dtype), shape)
 
 
-def zeros(shape: Any, dtype: Any = "float64") -> TensorVariable:  # noqa: A002
+def zeros(shape: Any, dtype: Any = "float64") -> TensorVariable:
     """A tensor of zeros."""
     return full(shape, np.zeros((), canonical_dtype(dtype)))
 
 
-def ones(shape: Any, dtype: Any = "float64") -> TensorVariable:  # noqa: A002
+def ones(shape: Any, dtype: Any = "float64") -> TensorVariable:
     """A tensor of ones."""
     return full(shape, np.ones((), canonical_dtype(dtype)))
 
@@ -172,7 +205,11 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     if stop is None:
         start, stop = 0, start
     start, stop, step = as_operands([start, stop, step])
-    kind = canonical_dtype(dtype) if dtype is not None else np.result_type(*[np.dtype(v.dtype) for v in (start, stop, step)]).name
+    kind = (
+        canonical_dtype(dtype)
+        if dtype is not None
+        else np.result_type(*[np.dtype(v.dtype) for v in (start, stop, step)]).name
+    )
     numbers = [static_value(v) for v in (start, stop, step)]
     if None not in numbers:
         a, b, s = numbers
@@ -186,7 +223,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     return ARange(kind)(start, step, length)
 
 
-def linspace(start: Any, end: Any, steps: int = 50, endpoint: bool = True) -> TensorVariable:  # noqa: FBT001, FBT002  # NumPy's signature
+def linspace(start: Any, end: Any, steps: int = 50, endpoint: bool = True) -> TensorVariable:  # NumPy's signature
     """`steps` evenly spaced values from `start` to `end`."""
     start, end = as_operands([start, end])
     gap = (end - start) / max(steps - 1 if endpoint else steps, 1)

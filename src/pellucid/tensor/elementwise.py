@@ -129,7 +129,9 @@ class Elementwise(Op):
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> Sequence[Variable | None]:
         return self.pullback_wanted(inputs, outputs, gradients, [True] * len(inputs))
 
-    def pullback_wanted(self, inputs: Any, outputs: Any, gradients: Any, wanted: Sequence[bool]) -> Sequence[Variable | None]:
+    def pullback_wanted(
+        self, inputs: Any, outputs: Any, gradients: Any, wanted: Sequence[bool]
+    ) -> Sequence[Variable | None]:
         if self.pullbacks is None:
             raise TypeError(
                 f"{self.name} has no gradient. Wrap its input in pt.disconnected_grad(...) if none should flow."

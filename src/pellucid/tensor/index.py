@@ -12,9 +12,9 @@ from pellucid.graph.nodes import Op, Variable
 from pellucid.graph.provenance import describe, user_line
 from pellucid.tensor.arithmetic import clip, eq, lt, maximum, switch
 from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, name_with_shape, shape_error
+from pellucid.tensor.create import arange, extents_of, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
-from pellucid.tensor.create import arange, extents_of, zeros_like
 from pellucid.tensor.shape import Read, reshape, size
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant, static_value
 
@@ -114,7 +114,11 @@ class Subtensor(Op):
     def lengths(self, x: Variable, given: Sequence[Any], extents: Sequence[Extent]) -> list[Extent]:
         """The extents of the kept axes."""
         values = given_values(self.entries, given)
-        return [slice_length(n, v.start, v.stop, v.step) for v, n in zip(values, extents, strict=True) if isinstance(v, slice)]
+        return [
+            slice_length(n, v.start, v.stop, v.step)
+            for v, n in zip(values, extents, strict=True)
+            if isinstance(v, slice)
+        ]
 
     def infer(self, x: Variable, *given: Variable) -> tuple[TensorType]:
         out: list[int | None] = []
@@ -143,7 +147,7 @@ class Subtensor(Op):
         """The index into x of the element `index` of the picked part."""
         values = []
         for g in given:
-            values.append(k.cast((yield g, ()), "int64"))
+            values.append(k.cast((yield g, ()), "int64"))  # noqa: PERF401  # a comprehension cannot yield
         free, inner = iter(index), []
         for axis, entry in enumerate(given_values(self.entries, values)):
             n = k.extent(x, axis)
@@ -164,7 +168,8 @@ def check_position(x: Variable, axis: int, position: Any, n: int | None) -> None
     """Refuse a constant integer index that is out of range."""
     if isinstance(position, int) and n is not None and not -n <= position < n:
         raise IndexError(
-            f"Index {position} is out of range for axis {axis} of length {n} of {name_with_shape(x)}, at {describe(user_line())}"
+            f"Index {position} is out of range for axis {axis} of length {n} of {name_with_shape(x)}, "
+            f"at {describe(user_line())}"
         )
 
 
@@ -206,7 +211,7 @@ class IncSubtensor(Op):
         return tuple(self.picks.lengths(inputs[0], [static_bound(g) for g in inputs[2:]], extents[0]))
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
-        x, y, *given = inputs
+        given = inputs[2:]
         (g,) = gradients
         rest = IncSubtensor(self.entries, True)(g, np.zeros((), g.dtype), *given) if self.sets else g
         return [rest, self.picks(g, *given)] + [None] * len(given)
@@ -222,8 +227,12 @@ def check_update(x: Variable, y: Variable, part: tuple[int | None, ...], op: Op)
         a in (1, None) or b is None or a == b for a, b in zip(shape[::-1], part[::-1], strict=False)
     )
     if not fits:
-        raise shape_error(f"{op} cannot put an update of shape {shape} into a part of shape {part}", [x, y],
-                          "the update must broadcast to the part", "Check the index and the update's shape.")
+        raise shape_error(
+            f"{op} cannot put an update of shape {shape} into a part of shape {part}",
+            [x, y],
+            "the update must broadcast to the part",
+            "Check the index and the update's shape.",
+        )
 
 
 def update_array(xp: Any, x: Any, y: Any, where: Any, *, sets: bool) -> Any:
@@ -295,13 +304,14 @@ def check_positions(x: Variable, axis: int, positions: np.ndarray) -> None:
     if low < -n or high >= n:
         bad = low if low < -n else high
         raise IndexError(
-            f"Index {bad} is out of range for axis {axis} of length {n} of {name_with_shape(x)}, at {describe(user_line())}"
+            f"Index {bad} is out of range for axis {axis} of length {n} of {name_with_shape(x)}, "
+            f"at {describe(user_line())}"
         )
 
 
 @dataclass(frozen=True)
 class Scatter(Op):
-    """x with y set into (or added to, repeats adding up) the elements that index arrays pick (x, y, index arrays...)."""
+    """x with y set into (or added to: repeats add up) the elements that index arrays pick (x, y, index arrays...)."""
 
     lowering = "update"
 
@@ -337,7 +347,7 @@ class Scatter(Op):
         return self.picks.infer_shape([inputs[0], *inputs[2:]], [extents[0], *extents[2:]])[0]
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
-        x, y, *indices = inputs
+        x, _, *indices = inputs
         (g,) = gradients
         if not self.sets:
             return [g, self.picks(g, *indices)] + [None] * len(indices)
@@ -378,3 +388,25 @@ def nonzero(x: Any) -> tuple[TensorVariable, ...]:
     x = as_tensor_variable(x)
     found = Nonzero(x.ndim)(x)
     return tuple(found) if isinstance(found, (list, tuple)) else (found,)
+
+
+@dataclass(frozen=True)
+class ArgSort(Op):
+    """The positions that sort along one axis; equal elements keep their order."""
+
+    axis: int
+
+    def __str__(self) -> str:
+        return f"ArgSort{{axis={self.axis}}}"
+
+    def infer(self, x: Variable) -> tuple[TensorType]:
+        return (TensorType("int64", x.type.shape),)
+
+    def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
+        return [extents[0]]
+
+    def impl(self, xp: Any, x: Any) -> Any:
+        return xp.argsort(x, axis=self.axis, stable=True).astype("int64")
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[None]:
+        return [None]

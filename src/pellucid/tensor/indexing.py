@@ -9,13 +9,14 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
-from pellucid.tensor.arithmetic import minimum
+from pellucid.tensor.arithmetic import maximum, minimum, mod
 from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import arange, extents_of, zeros
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import (
     FULL,
     GIVEN,
+    ArgSort,
     Bound,
     Entry,
     Gather,
@@ -27,7 +28,19 @@ from pellucid.tensor.index import (
     nonzero,
 )
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import DimShuffle, as_extent, broadcast_to, dim, dimshuffle, moveaxis, ravel
+from pellucid.tensor.shape import (
+    DimShuffle,
+    as_extent,
+    broadcast_to,
+    concatenate,
+    dim,
+    dimshuffle,
+    moveaxis,
+    normalize_axis,
+    ravel,
+    reshape,
+    shape_padleft,
+)
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant, holds_variable, static_value
 
 
@@ -48,7 +61,11 @@ def expand_ellipsis(index: tuple[Any, ...], ndim: int, x: Variable) -> list[Any]
 
 def is_mask(entry: Any) -> bool:
     """Whether an index entry is a boolean array."""
-    return getattr(entry, "dtype", None) is not None and np.dtype(entry.dtype) == np.bool_ and getattr(entry, "ndim", 0) > 0
+    return (
+        getattr(entry, "dtype", None) is not None
+        and np.dtype(entry.dtype) == np.bool_
+        and getattr(entry, "ndim", 0) > 0
+    )
 
 
 def plain_entries(index: Any, x: TensorVariable) -> list[Any]:
@@ -83,7 +100,9 @@ def plain_entry(e: Any, x: TensorVariable, axis: int) -> list[Any]:
         return [int(e)]
     e = as_tensor_variable(e)
     if not e.dtype.startswith(("int", "uint")):
-        raise IndexError(f"An index must be of integers or booleans, not {e} of dtype {e.dtype} (indexing {name_with_shape(x)}).")
+        raise IndexError(
+            f"An index must be of integers or booleans, not {e} of dtype {e.dtype} (indexing {name_with_shape(x)})."
+        )
     if e.ndim == 0:
         value = static_value(e)
         return [e if value is None else int(value)]
@@ -97,7 +116,8 @@ def check_mask(mask: Any, x: TensorVariable, axis: int) -> None:
         m = x.type.shape[axis + i]
         if None not in (n, m) and n != m:
             raise IndexError(
-                f"A mask of shape {lengths} does not fit axis {axis + i} of {name_with_shape(x)}, at {describe(user_line())}"
+                f"A mask of shape {lengths} does not fit axis {axis + i} of {name_with_shape(x)}, "
+                f"at {describe(user_line())}"
             )
 
 
@@ -128,7 +148,10 @@ def basic_index(x: TensorVariable, entries: Sequence[Any]) -> tuple[tuple[Entry,
         if isinstance(e, slice):
             step = 1 if e.step is None else as_extent(e.step, "a slice")
             if not isinstance(step, int) or step == 0:
-                raise IndexError(f"The step of a slice must be a number other than zero, not {e.step}: index with pt.arange(...) instead.")
+                raise IndexError(
+                    f"The step of a slice must be a number other than zero, not {e.step}: "
+                    "index with pt.arange(...) instead."
+                )
             out.append(Slice(split_bound(e.start, given), split_bound(e.stop, given), step))
         elif isinstance(e, int):
             check_position(x, axis, e, n)
@@ -156,7 +179,7 @@ def getitem(x: TensorVariable, index: Any) -> TensorVariable:
 
 
 def is_picked(x: TensorVariable) -> bool:
-    """Whether x itself is an indexed tensor: then ``x[:, None].set(y)`` must find out where x ends and the index begins."""
+    """Whether x itself is an indexed tensor: then ``x[:, None].set(y)`` must tell x from the index."""
     return x.owner is not None and isinstance(x.owner.op, (Subtensor, Gather, DimShuffle))
 
 
@@ -266,3 +289,84 @@ def diag(x: Any, k: int = 0) -> TensorVariable:
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> TensorVariable:
     """The sum of a diagonal."""
     return diagonal(x, offset, axis1, axis2).sum(-1)
+
+
+@method
+def repeat(x: Any, repeats: int, axis: int | None = None) -> TensorVariable:
+    """Each element of x `repeats` times along `axis` (by default of the flattened x)."""
+    x = as_tensor_variable(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis(axis, x.ndim)
+    return take(x, arange(dim(x, axis) * repeats) // repeats, axis)
+
+
+def tile(x: Any, reps: Sequence[int] | int) -> TensorVariable:
+    """x laid side by side `reps` times along each of its (last) axes."""
+    x = as_tensor_variable(x)
+    counts = [reps] if isinstance(reps, int) else list(reps)
+    x = shape_padleft(x, max(0, len(counts) - x.ndim))
+    for axis, n in enumerate(counts, start=x.ndim - len(counts)):
+        x = concatenate([x] * n, axis) if n else x[(slice(None),) * axis + (slice(0, 0),)]
+    return x
+
+
+def roll(x: Any, shift: int, axis: int | None = None) -> TensorVariable:
+    """x with its elements moved `shift` places along `axis` (default: flattened), those at the end to the front."""
+    x = as_tensor_variable(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), extents_of(x))
+    axis = normalize_axis(axis, x.ndim)
+    n = dim(x, axis)
+    return take(x, mod(arange(n) - shift, maximum(n, 1)), axis)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> TensorVariable:
+    """The differences of neighbours along `axis`, taken `n` times."""
+    x = as_tensor_variable(x)
+    lead = (slice(None),) * normalize_axis(axis, x.ndim)
+    for _ in range(n):
+        x = x[(*lead, slice(1, None))] - x[(*lead, slice(None, -1))]
+    return x
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> TensorVariable:
+    """The elements of x at `indices` (of as many axes as x) along an axis; the other axes go side by side."""
+    x, indices = as_tensor_variable(x), as_tensor_variable(indices)
+    axis = normalize_axis(axis, x.ndim)
+    own = [
+        indices if a == axis else dimshuffle(arange(n), axis_pattern(a, x.ndim)) for a, n in enumerate(extents_of(x))
+    ]
+    return x[tuple(own)]
+
+
+def axis_pattern(axis: int, ndim: int) -> list[Any]:
+    """The dimshuffle that lays a vector along one of `ndim` axes."""
+    return [0 if a == axis else "x" for a in range(ndim)]
+
+
+@method
+def argsort(x: Any, axis: int | None = -1) -> TensorVariable:
+    """The positions that sort x along `axis` (None: flattened), equal elements in their order, NaN last."""
+    x = as_tensor_variable(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    return ArgSort(normalize_axis(axis, x.ndim))(x)
+
+
+@method
+def sort(x: Any, axis: int | None = -1) -> TensorVariable:
+    """The elements of x in ascending order along `axis` (None: flattened), NaN last."""
+    x = as_tensor_variable(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    return take_along_axis(x, argsort(x, axis), axis)
+
+
+def expand_packed_triangular(n: int, packed: Any, lower: bool = True, diagonal_only: bool = False) -> TensorVariable:
+    """The n by n triangular matrix whose rows, one after another, are the vector `packed`; or its diagonal only."""
+    rows, columns = np.tril_indices(n) if lower else np.triu_indices(n)
+    packed = as_tensor_variable(packed)
+    if diagonal_only:
+        return packed[np.flatnonzero(rows == columns)]
+    return zeros((n, n), packed.dtype)[rows, columns].set(packed)

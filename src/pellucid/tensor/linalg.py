@@ -10,13 +10,20 @@ import numpy as np
 
 from pellucid.graph.nodes import Apply, Op, Variable
 from pellucid.tensor.arithmetic import mul, switch
-from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, check_stretch, name_with_shape, shape_error
+from pellucid.tensor.broadcast import (
+    Extent,
+    broadcast_axis,
+    broadcast_extents,
+    check_stretch,
+    name_with_shape,
+    shape_error,
+)
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.operators import method
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import dim, DimShuffle, expand_dims, matrix_transpose, squeeze
+from pellucid.tensor.shape import DimShuffle, dim, expand_dims, matrix_transpose, squeeze
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorType, TensorVariable, as_operands, as_tensor_variable
 
@@ -29,7 +36,12 @@ def batch_shape(what: str, variables: Sequence[Variable], core: int) -> tuple[in
     try:
         return tuple(broadcast_axis(n) for n in zip(*padded, strict=True))
     except ValueError as error:
-        raise shape_error(f"Cannot broadcast the batches of {what}", variables, f"lengths {error.args[0]} differ", "Align the leading axes.") from None
+        raise shape_error(
+            f"Cannot broadcast the batches of {what}",
+            variables,
+            f"lengths {error.args[0]} differ",
+            "Align the leading axes.",
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,12 @@ class MatMul(Op):
     def infer(self, a: Variable, b: Variable) -> tuple[TensorType]:
         inner = a.type.shape[-1], b.type.shape[-2]
         if None not in inner and inner[0] != inner[1]:
-            raise shape_error("Cannot multiply matrices", [a, b], f"the inner lengths {inner[0]} and {inner[1]} differ",
-                              "Transpose one (x.T), or fix the lengths.")
+            raise shape_error(
+                "Cannot multiply matrices",
+                [a, b],
+                f"the inner lengths {inner[0]} and {inner[1]} differ",
+                "Transpose one (x.T), or fix the lengths.",
+            )
         dtype = np.result_type(np.dtype(a.type.dtype), np.dtype(b.type.dtype)).name
         return (TensorType(dtype, (*batch_shape("a matrix product", [a, b], 2), a.type.shape[-2], b.type.shape[-1])),)
 
@@ -85,7 +101,10 @@ class MatMul(Op):
         """Row-major C = A B is column-major C' = B' A', which is what BLAS computes."""
         (rows, inner), columns = m.shape(a), m.shape(b)[1]
         wide, deep = m.at_least_one(columns), m.at_least_one(inner)
-        m.each([out, a, b], lambda: m.routine("dgemm", "N", "N", columns, rows, inner, 1.0, b, wide, a, deep, 0.0, out, wide))
+        m.each(
+            [out, a, b],
+            lambda: m.routine("dgemm", "N", "N", columns, rows, inner, 1.0, b, wide, a, deep, 0.0, out, wide),
+        )
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (a, b), (g,) = inputs, gradients
@@ -124,9 +143,13 @@ class Matrices(Protocol):
 def same_lead(*variables: Variable) -> bool:
     """Whether stacks of matrices of doubles have the same leading axes, so that one loop runs over all."""
     shapes = [v.type.shape[:-2] for v in variables]  # type: ignore[attr-defined]
-    return all(v.type.dtype == "float64" for v in variables) and (  # type: ignore[attr-defined]
-        shapes[0] == () or (None not in shapes[0])
-    ) and all(s == shapes[0] for s in shapes)
+    return (
+        all(v.type.dtype == "float64" for v in variables)
+        and (  # type: ignore[attr-defined]
+            shapes[0] == () or (None not in shapes[0])
+        )
+        and all(s == shapes[0] for s in shapes)
+    )
 
 
 class _Lead:
@@ -153,8 +176,12 @@ def check_inner(a: TensorVariable, b: TensorVariable) -> None:
     """Refuse a product of known lengths that do not match, naming the arguments as the user wrote them."""
     inner = a.type.shape[-1], b.type.shape[-2 if b.ndim > 1 else 0]
     if None not in inner and inner[0] != inner[1]:
-        raise shape_error("Cannot take the product", [a, b], f"the inner lengths {inner[0]} and {inner[1]} differ",
-                          "Transpose one (x.T), or fix the lengths.")
+        raise shape_error(
+            "Cannot take the product",
+            [a, b],
+            f"the inner lengths {inner[0]} and {inner[1]} differ",
+            "Transpose one (x.T), or fix the lengths.",
+        )
 
 
 @method
@@ -178,7 +205,9 @@ def square_type(what: str, a: Variable) -> TensorType:
     """The floating type of a stack of square matrices; raises when it is no such thing."""
     shape = a.type.shape  # type: ignore[attr-defined]
     if len(shape) < 2 or (None not in shape[-2:] and shape[-1] != shape[-2]):
-        raise shape_error(f"{what} needs square matrices", [a], f"the shape is {shape}", "The last two axes must have one length.")
+        raise shape_error(
+            f"{what} needs square matrices", [a], f"the shape is {shape}", "The last two axes must have one length."
+        )
     return TensorType(floating_dtype([a.type.dtype]), shape)  # type: ignore[attr-defined]
 
 
@@ -245,7 +274,7 @@ class Cholesky(Op):
         return [tril(full + matrix_transpose(full)) * (1.0 - 0.5 * eye(dim(factor, factor.ndim - 1)))]
 
 
-def cholesky(a: Any, lower: bool = True, on_error: str = "nan") -> TensorVariable:  # noqa: FBT001, FBT002  # SciPy's signature
+def cholesky(a: Any, lower: bool = True, on_error: str = "nan") -> TensorVariable:  # SciPy's signature
     """The Cholesky factor of positive definite matrices (only their lower triangle is read).
 
     Where a matrix is not positive definite the factor is NaN, or an error is raised with ``on_error="raise"``.
@@ -271,7 +300,12 @@ class SolveTriangular(Op):
         square_type("solve_triangular", a)
         inner = a.type.shape[-1], b.type.shape[-2]
         if None not in inner and inner[0] != inner[1]:
-            raise shape_error("Cannot solve", [a, b], f"the lengths {inner[0]} and {inner[1]} differ", "Rows of b must match those of a.")
+            raise shape_error(
+                "Cannot solve",
+                [a, b],
+                f"the lengths {inner[0]} and {inner[1]} differ",
+                "Rows of b must match those of a.",
+            )
         dtype = floating_dtype([a.type.dtype, b.type.dtype])
         return (TensorType(dtype, (*batch_shape("solve_triangular", [a, b], 2), *b.type.shape[-2:])),)
 
@@ -318,12 +352,14 @@ class SolveTriangular(Op):
         if a.size == 0 or b.size == 0:
             return np.zeros(b.shape)
         try:
-            return solve(a, b, lower=self.lower, trans=int(self.transposed), unit_diagonal=self.unit, check_finite=False)
+            return solve(
+                a, b, lower=self.lower, trans=int(self.transposed), unit_diagonal=self.unit, check_finite=False
+            )
         except np.linalg.LinAlgError:
             return np.full(b.shape, np.nan)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
-        (a, b), (g,), (x,) = inputs, gradients, outputs
+        (a, _), (g,), (x,) = inputs, gradients, outputs
         to_b = SolveTriangular(self.lower, not self.transposed, self.unit)(a, g)
         to_a = -matmul(to_b, matrix_transpose(x))
         to_a = matrix_transpose(to_a) if self.transposed else to_a

@@ -31,7 +31,7 @@ class RngVariable(Variable):
 
     __slots__ = ("generator",)
 
-    def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):  # noqa: A002
+    def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):
         super().__init__(type, owner, index, name)
         self.generator: np.random.Generator | None = None
 
@@ -105,7 +105,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Draw(Op):
-    """A draw from a law: (rng, size or None, *parameters) → (next rng, draw). Kept whole, so that logp recognises it."""
+    """A draw from a law: (rng, size or None, *parameters) → (next rng, draw). Kept whole for logp to recognise it."""
 
     law: Law
 
@@ -123,14 +123,20 @@ class Draw(Op):
         try:
             batch = tuple(broadcast_axis(n) for n in zip(*padded, strict=True))
         except ValueError as error:
-            raise shape_error(f"The parameters of {self.law.name} do not broadcast", parameters,
-                              f"lengths {error.args[0]} differ", "Give parameters of one shape, or of length 1.") from None
+            raise shape_error(
+                f"The parameters of {self.law.name} do not broadcast",
+                parameters,
+                f"lengths {error.args[0]} differ",
+                "Give parameters of one shape, or of length 1.",
+            ) from None
         if size is not NONE:
             batch = self.sized(size, batch, parameters)
         support = () if self.law.support is None else parameters[self.law.support].type.shape[-1:]  # type: ignore[attr-defined]
         return RngType(), TensorType(self.law.dtype, batch + support)
 
-    def sized(self, size: Variable, batch: tuple[int | None, ...], parameters: Sequence[Variable]) -> tuple[int | None, ...]:
+    def sized(
+        self, size: Variable, batch: tuple[int | None, ...], parameters: Sequence[Variable]
+    ) -> tuple[int | None, ...]:
         """The static batch shape that `size` asks for, once it is known to hold the parameters' own."""
         wanted = static_size(size)
         tail = wanted[len(wanted) - len(batch) :]
@@ -138,8 +144,12 @@ class Draw(Op):
             b not in (1, None) and w is not None and b != w for w, b in zip(tail, batch, strict=True)
         )
         if not fits:
-            raise shape_error(f"size {wanted} cannot hold a draw of {self.law.name}", parameters,
-                              f"the parameters' own batch shape is {batch}", "size must end in the parameters' batch shape.")
+            raise shape_error(
+                f"size {wanted} cannot hold a draw of {self.law.name}",
+                parameters,
+                f"the parameters' own batch shape is {batch}",
+                "size must end in the parameters' batch shape.",
+            )
         return wanted
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
@@ -184,13 +194,20 @@ def as_size(size: Any) -> Variable:
     return stack([as_tensor_variable(n, dtype="int64") for n in extents])
 
 
-def draw(law: Law, parameters: Sequence[Any], *, size: Any = None, rng: RngVariable | None = None, name: str | None = None) -> TensorVariable:  # noqa: A002, E501
+def draw(
+    law: Law, parameters: Sequence[Any], *, size: Any = None, rng: RngVariable | None = None, name: str | None = None
+) -> TensorVariable:
     """A random variable that follows `law`; its own rng leaf makes it unlike any other."""
     source = RngVariable(RngType(), name=None) if rng is None else rng
     values = [as_tensor_variable(p) for p in parameters]
     for value, core, label in zip(values, law.core, law.parameters, strict=True):
         if value.ndim < core:
-            raise shape_error(f"Parameter {label} of {law.name} needs at least {core} axes", [value], f"it has {value.ndim}", "Add axes.")
+            raise shape_error(
+                f"Parameter {label} of {law.name} needs at least {core} axes",
+                [value],
+                f"it has {value.ndim}",
+                "Add axes.",
+            )
     _, drawn = Draw(law)(source, as_size(size), *values)
     drawn.name = name
     return drawn
@@ -229,7 +246,9 @@ def dirichlet_sample(rng: np.random.Generator, size: tuple[int, ...], a: np.ndar
     return g / g.sum(-1, keepdims=True)
 
 
-def multivariate_normal_sample(rng: np.random.Generator, size: tuple[int, ...], mean: np.ndarray, chol: np.ndarray) -> np.ndarray:
+def multivariate_normal_sample(
+    rng: np.random.Generator, size: tuple[int, ...], mean: np.ndarray, chol: np.ndarray
+) -> np.ndarray:
     """mean + chol @ z."""
     if not np.all(np.isfinite(chol)):
         raise ValueError("the covariance is not positive definite (its Cholesky factor is not finite)")
@@ -243,7 +262,9 @@ def refuse_improper(name: str) -> Any:
 
 
 normal_law = law("normal", "mu sigma", lambda rng, size, mu, sigma: rng.normal(mu, sigma, size))
-half_normal_law = law("halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(rng.normal(0.0, sigma, size)))
+half_normal_law = law(
+    "halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(rng.normal(0.0, sigma, size))
+)
 lognormal_law = law("lognormal", "mu sigma", lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size))
 uniform_law = law("uniform", "lower upper", lambda rng, size, low, high: rng.uniform(low, high, size))
 exponential_law = law("exponential", "scale", lambda rng, size, scale: rng.exponential(scale, size))
@@ -252,17 +273,29 @@ inverse_gamma_law = law("invgamma", "alpha beta", lambda rng, size, alpha, beta:
 beta_law = law("beta", "alpha beta", lambda rng, size, alpha, beta: rng.beta(alpha, beta, size))
 student_t_law = law("t", "nu mu sigma", lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size))
 cauchy_law = law("cauchy", "alpha beta", lambda rng, size, alpha, beta: alpha + beta * rng.standard_cauchy(size))
-half_cauchy_law = law("halfcauchy", "loc beta", lambda rng, size, loc, beta: loc + beta * np.abs(rng.standard_cauchy(size)))
+half_cauchy_law = law(
+    "halfcauchy", "loc beta", lambda rng, size, loc, beta: loc + beta * np.abs(rng.standard_cauchy(size))
+)
 laplace_law = law("laplace", "mu b", lambda rng, size, mu, b: rng.laplace(mu, b, size))
 bernoulli_law = law("bernoulli", "p", lambda rng, size, p: rng.binomial(1, p, size), dtype="int64")
 binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(n, p, size), dtype="int64")
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
-negative_binomial_law = law("nbinom", "n p", lambda rng, size, n, p: rng.poisson(rng.gamma(n, (1.0 - p) / p, size)), dtype="int64")
+negative_binomial_law = law(
+    "nbinom", "n p", lambda rng, size, n, p: rng.poisson(rng.gamma(n, (1.0 - p) / p, size)), dtype="int64"
+)
 integers_law = law("integers", "low high", lambda rng, size, low, high: rng.integers(low, high, size), dtype="int64")
-discrete_uniform_law = law("discrete_uniform", "lower upper", lambda rng, size, lower, upper: rng.integers(lower, upper + 1, size),
-                           dtype="int64")
-overdispersed_law = law("negative_binomial", "mu alpha", lambda rng, size, mu, alpha: rng.poisson(rng.gamma(alpha, mu / alpha, size)),
-                        dtype="int64")
+discrete_uniform_law = law(
+    "discrete_uniform",
+    "lower upper",
+    lambda rng, size, lower, upper: rng.integers(lower, upper + 1, size),
+    dtype="int64",
+)
+overdispersed_law = law(
+    "negative_binomial",
+    "mu alpha",
+    lambda rng, size, mu, alpha: rng.poisson(rng.gamma(alpha, mu / alpha, size)),
+    dtype="int64",
+)
 geometric_law = law("geometric", "p", lambda rng, size, p: rng.geometric(p, size), dtype="int64")
 flat_law = law("flat", "", lambda rng, size: refuse_improper("Flat"))
 half_flat_law = law("halfflat", "", lambda rng, size: refuse_improper("HalfFlat"))
@@ -274,7 +307,9 @@ multivariate_normal_law = law("multivariate_normal", "mean chol", multivariate_n
 def drawer(entry: Law, defaults: Sequence[Any] = ()) -> Any:
     """The public function ``pt.random.<name>(*parameters, size=None, rng=None, name=None)`` of a law."""
 
-    def make(*args: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None, **named: Any) -> TensorVariable:  # noqa: A002
+    def make(
+        *args: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None, **named: Any
+    ) -> TensorVariable:
         return draw(entry, bind_parameters(entry, args, named, defaults), size=size, rng=rng, name=name)
 
     make.__name__ = make.__qualname__ = entry.name
@@ -289,7 +324,9 @@ def bind_parameters(entry: Law, args: Sequence[Any], named: dict[str, Any], defa
     """The arguments in the order of the law's parameters; the last parameters may have defaults."""
     values = dict(zip(entry.parameters[len(entry.parameters) - len(defaults) :], defaults, strict=True))
     if len(args) > len(entry.parameters):
-        raise TypeError(f"{entry.name} takes parameters {entry.parameters}, not {len(args)} of them; size is a keyword.")
+        raise TypeError(
+            f"{entry.name} takes parameters {entry.parameters}, not {len(args)} of them; size is a keyword."
+        )
     values.update(zip(entry.parameters, args, strict=False))
     for key in named:
         if key not in entry.parameters:
@@ -324,8 +361,8 @@ categorical = drawer(categorical_law)
 dirichlet = drawer(dirichlet_law)
 
 
-def multivariate_normal(mean: Any, cov: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None) -> TensorVariable:  # noqa: A002
+def multivariate_normal(
+    mean: Any, cov: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None
+) -> TensorVariable:
     """Draws of normal vectors with mean vector `mean` and covariance matrix `cov`."""
     return draw(multivariate_normal_law, [mean, cholesky(cov)], size=size, rng=rng, name=name)
-
-

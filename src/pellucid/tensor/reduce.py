@@ -66,11 +66,17 @@ REDUCTIONS = {
     r.name: r
     for r in (
         Reduction("sum", "The sum", add, lambda d: d.type(0), "sum", lambda g, out, x, axes: g),
-        Reduction("prod", "The product", mul, lambda d: d.type(1), "prod", lambda g, out, x, axes: prod_pullback(g, x, axes)),
+        Reduction(
+            "prod", "The product", mul, lambda d: d.type(1), "prod", lambda g, out, x, axes: prod_pullback(g, x, axes)
+        ),
         Reduction("max", "The largest element", maximum, lowest, "max", _share_of_ties),
         Reduction("min", "The smallest element", minimum, highest, "min", _share_of_ties),
-        Reduction("all", "Whether no element is zero", bitwise_and, lambda d: True, "all", lambda g, out, x, axes: None),
-        Reduction("any", "Whether some element is not zero", bitwise_or, lambda d: False, "any", lambda g, out, x, axes: None),
+        Reduction(
+            "all", "Whether no element is zero", bitwise_and, lambda d: True, "all", lambda g, out, x, axes: None
+        ),
+        Reduction(
+            "any", "Whether some element is not zero", bitwise_or, lambda d: False, "any", lambda g, out, x, axes: None
+        ),
     )
 }
 
@@ -134,7 +140,7 @@ def prod_pullback(g: Any, x: TensorVariable, axes: tuple[int, ...]) -> TensorVar
     return g * switch(eq(zeros, 0), no_zero, switch(eq(zeros, 1), one_zero, 0.0))
 
 
-def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> TensorVariable:  # noqa: FBT001
+def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> TensorVariable:
     """Apply a reduction by name; shared by the public functions below."""
     x = as_tensor_variable(x)
     if dtype is not None:
@@ -148,37 +154,37 @@ def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> T
 
 
 @method
-def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002  # NumPy's signature
+def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # NumPy's signature
     """The sum over `axis` (default: all)."""
     return reduce("sum", x, axis, keepdims, dtype)
 
 
 @method
-def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:
     """The product over `axis` (default: all)."""
     return reduce("prod", x, axis, keepdims, dtype)
 
 
 @method
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """The largest element over `axis` (default: all); NaN if there is one."""
     return reduce("max", x, axis, keepdims)
 
 
 @method
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """The smallest element over `axis` (default: all); NaN if there is one."""
     return reduce("min", x, axis, keepdims)
 
 
 @method
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """Whether every element over `axis` (default: all) is nonzero."""
     return reduce("all", x, axis, keepdims)
 
 
 @method
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: A001, FBT001, FBT002
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """Whether some element over `axis` (default: all) is nonzero."""
     return reduce("any", x, axis, keepdims)
 
@@ -196,7 +202,7 @@ def count(x: TensorVariable, axes: Sequence[int]) -> Any:
 
 
 @method
-def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:
     """The arithmetic mean over `axis` (default: all)."""
     x = as_tensor_variable(x)
     total = sum(x, axis, dtype or (None if x.dtype.startswith(("float", "complex")) else "float64"), keepdims)
@@ -209,7 +215,7 @@ def as_count(n: Any, dtype: str) -> TensorVariable:
 
 
 @method
-def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:
     """The variance over `axis` (default: all), with divisor n - ddof."""
     x = as_tensor_variable(x)
     centred = x - mean(x, axis, keepdims=True)
@@ -219,13 +225,13 @@ def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Tens
 
 
 @method
-def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:
     """The standard deviation over `axis` (default: all), with divisor n - ddof."""
     return sqrt(var(x, axis, ddof, keepdims))
 
 
 @method
-def norm(x: Any, ord: Any = None, axis: Any = None) -> TensorVariable:  # noqa: A002
+def norm(x: Any, ord: Any = None, axis: Any = None) -> TensorVariable:
     """The Euclidean norm over `axis` (default: all), or of another order: inf, -inf, or a number."""
     x = as_tensor_variable(x)
     if ord in (None, 2, "fro"):
@@ -279,7 +285,7 @@ class LogSumExp(Op):
 
 
 @method
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """log(sum(exp(x))) over `axis` (default: all), without overflow."""
     x = as_tensor_variable(x)
     axes = normalize_axes(axis, x.ndim)
@@ -381,7 +387,7 @@ class ArgReduce(Op):
         return [None]
 
 
-def _arg(name: str, x: Any, axis: int | None, keepdims: bool) -> TensorVariable:  # noqa: FBT001
+def _arg(name: str, x: Any, axis: int | None, keepdims: bool) -> TensorVariable:
     x = as_tensor_variable(x)
     if axis is None:
         found = ArgReduce(name, 0)(x.flatten())
@@ -392,13 +398,13 @@ def _arg(name: str, x: Any, axis: int | None, keepdims: bool) -> TensorVariable:
 
 
 @method
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:
     """The position of the largest element along `axis` (default: of the flattened x)."""
     return _arg("argmax", x, axis, keepdims)
 
 
 @method
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:  # noqa: FBT001, FBT002
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> TensorVariable:
     """The position of the smallest element along `axis` (default: of the flattened x)."""
     return _arg("argmin", x, axis, keepdims)
 

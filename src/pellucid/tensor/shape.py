@@ -1,4 +1,7 @@
-"""Ops that move elements without computing anything: axes, reshapes, broadcasts, joins."""
+"""Ops that move elements without computing anything: axes, reshapes, broadcasts, joins.
+
+They stand in one file because lengths, axes and reshapes are defined in terms of one another.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     if ndim == 0 and axis in (0, -1):
         return ()  # NumPy lets a scalar be reduced along its missing axis
-    axes = tuple(normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, (tuple, list, np.ndarray)) else (axis,)))
+    axes = tuple(
+        normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, (tuple, list, np.ndarray)) else (axis,))
+    )
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis {axis} names the same axis twice.")
     return tuple(sorted(axes))
@@ -41,7 +46,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class DimShuffle(Op):
-    """Reorder, insert and drop axes: output axis i is input axis ``order[i]``, or new (length one) where that is 'x'."""
+    """Reorder, insert and drop axes: output axis i is input axis ``order[i]``, or new (of length 1) where that is 'x'."""
 
     lowering = "inline"
 
@@ -61,7 +66,12 @@ class DimShuffle(Op):
         shape = x.type.shape
         for axis in set(range(len(shape))) - set(self.order):
             if shape[axis] not in (1, None):
-                raise shape_error(f"Cannot drop axis {axis}", [x], f"its length is {shape[axis]}, not 1", "Index it away or sum over it.")
+                raise shape_error(
+                    f"Cannot drop axis {axis}",
+                    [x],
+                    f"its length is {shape[axis]}, not 1",
+                    "Index it away or sum over it.",
+                )
         return (TensorType(x.type.dtype, tuple(1 if a == "x" else shape[a] for a in self.order)),)
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
@@ -311,8 +321,12 @@ class Reshape(Op):
     def infer(self, x: Variable, *extents: Variable) -> tuple[TensorType]:
         new, old = static_extents(extents), x.type.shape
         if None not in new and None not in old and math.prod(new) != math.prod(old):
-            raise shape_error(f"Cannot reshape to {new}", [x], f"it has {math.prod(old)} elements, not {math.prod(new)}",
-                              "The numbers of elements must agree; one length may be -1.")
+            raise shape_error(
+                f"Cannot reshape to {new}",
+                [x],
+                f"it has {math.prod(old)} elements, not {math.prod(new)}",
+                "The numbers of elements must agree; one length may be -1.",
+            )
         return (TensorType(x.type.dtype, new),)
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
@@ -351,7 +365,12 @@ def rest_of(x: TensorVariable, others: Sequence[int | TensorVariable]) -> int | 
     if None not in x.type.shape and all(isinstance(n, int) for n in others):
         total, taken = math.prod(x.type.shape), math.prod(others)  # type: ignore[arg-type]
         if taken == 0 or total % taken:
-            raise shape_error(f"Cannot reshape to (-1, {others})", [x], f"{total} elements do not divide by {taken}", "Fix the lengths.")
+            raise shape_error(
+                f"Cannot reshape to (-1, {others})",
+                [x],
+                f"{total} elements do not divide by {taken}",
+                "Fix the lengths.",
+            )
         return total // taken
     taken_product: Any = constant(1, dtype="int64")
     for n in others:
@@ -390,8 +409,17 @@ class BroadcastTo(Op):
         old = (1,) * (self.ndim - x.type.ndim) + x.type.shape
         for axis, (a, b) in enumerate(zip(old, new, strict=True)):
             if a not in (1, None) and b is not None and a != b:
-                raise shape_error(f"Cannot broadcast to {new}", [x], f"axis {axis} has length {a}, not {b}", "Only axes of length 1 stretch.")
-        return (TensorType(x.type.dtype, tuple(b if b is not None or a in (1, None) else a for a, b in zip(old, new, strict=True))),)
+                raise shape_error(
+                    f"Cannot broadcast to {new}",
+                    [x],
+                    f"axis {axis} has length {a}, not {b}",
+                    "Only axes of length 1 stretch.",
+                )
+        return (
+            TensorType(
+                x.type.dtype, tuple(b if b is not None or a in (1, None) else a for a, b in zip(old, new, strict=True))
+            ),
+        )
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n if static_value(n) is None else int(static_value(n)) for n in inputs[1:])]
@@ -402,8 +430,8 @@ class BroadcastTo(Op):
         for n, m, static in zip(old[::-1], new[::-1], inputs[0].type.shape[::-1], strict=False):  # type: ignore[attr-defined]
             if n != m and static != 1:
                 raise ValueError(
-                    f"shape {old} cannot become {tuple(new)}; only an axis that is known to have length 1 while the graph is "
-                    "written may stretch"
+                    f"shape {old} cannot become {tuple(new)}; only an axis that is known to have length 1 while the "
+                    "graph is written may stretch"
                 )
 
     def impl(self, xp: Any, x: Any, *extents: Any) -> Any:
@@ -422,7 +450,9 @@ def broadcast_to(x: Any, new_shape: Any) -> TensorVariable:
     x = as_tensor_variable(x)
     extents = as_extents(new_shape, "broadcast_to")
     if len(extents) < x.ndim:
-        raise shape_error(f"Cannot broadcast to {len(extents)} axes", [x], f"it has {x.ndim}", "Broadcasting never drops axes.")
+        raise shape_error(
+            f"Cannot broadcast to {len(extents)} axes", [x], f"it has {x.ndim}", "Broadcasting never drops axes."
+        )
     if static_extents(extents) == x.type.shape and None not in x.type.shape:
         return x
     return BroadcastTo(len(extents))(x, *[as_tensor_variable(n, dtype="int64") for n in extents])
@@ -461,7 +491,11 @@ class SpecifyShape(Op):
         for a, b in zip(x.type.shape, self.shape, strict=True):
             if None not in (a, b) and a != b:
                 raise shape_error(f"Cannot be of shape {self.shape}", [x], f"length {a} is not {b}", "Fix the shape.")
-        return (TensorType(x.type.dtype, tuple(a if b is None else b for a, b in zip(x.type.shape, self.shape, strict=True))),)
+        return (
+            TensorType(
+                x.type.dtype, tuple(a if b is None else b for a, b in zip(x.type.shape, self.shape, strict=True))
+            ),
+        )
 
     def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n if s is None else s for s, n in zip(self.shape, extents[0], strict=True))]
@@ -478,7 +512,7 @@ class SpecifyShape(Op):
         return [gradients[0]]
 
 
-def specify_shape(x: Any, shape: Any) -> TensorVariable:  # noqa: A002
+def specify_shape(x: Any, shape: Any) -> TensorVariable:
     """x, promised to have the lengths in `shape` (None: not promised), which makes them static."""
     x = as_tensor_variable(x)
     wanted = tuple(None if n is None else int(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
@@ -505,8 +539,12 @@ class Join(Op):
                 continue
             known = {n for n in lengths if n is not None}
             if len(known) > 1:
-                raise shape_error(f"Cannot join along axis {self.axis}", parts, f"axis {axis} has lengths {sorted(known)}",
-                                  "All other axes must agree.")
+                raise shape_error(
+                    f"Cannot join along axis {self.axis}",
+                    parts,
+                    f"axis {axis} has lengths {sorted(known)}",
+                    "All other axes must agree.",
+                )
             out.append(known.pop() if known else None)
         dtype = np.result_type(*[np.dtype(p.type.dtype) for p in parts]).name
         return (TensorType(dtype, tuple(out)),)
@@ -541,8 +579,12 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> TensorVariable:
         raise ValueError("concatenate needs at least one tensor.")
     ranks = {p.ndim for p in parts}
     if len(ranks) > 1 or ranks == {0}:
-        raise shape_error("Cannot concatenate", parts, "the numbers of axes must agree and not be 0",
-                          "Use pt.stack for scalars, or insert axes with x[None].")
+        raise shape_error(
+            "Cannot concatenate",
+            parts,
+            "the numbers of axes must agree and not be 0",
+            "Use pt.stack for scalars, or insert axes with x[None].",
+        )
     return Join(normalize_axis(axis, parts[0].ndim))(*parts) if len(parts) > 1 else parts[0]
 
 

@@ -18,10 +18,14 @@ gammaln = elementwise("gammaln", "The logarithm of |gamma(x)|.", lambda xp, x: x
                       pullbacks=(lambda g, y, x: g * digamma(x),), llvm="gammaln", domain=POSITIVE, floating=True)
 digamma = elementwise("digamma", "The derivative of log gamma(x).", lambda xp, x: xp.special.digamma(x),
                       pullbacks=(lambda g, y, x: g * tri_gamma(x),), llvm="digamma", domain=POSITIVE, floating=True)
-tri_gamma = elementwise("tri_gamma", "The second derivative of log gamma(x).", lambda xp, x: xp.special.polygamma(1, x).astype(x.dtype),
-                        pullbacks=(lambda g, y, x: g * polygamma(2, x),), llvm="trigamma", domain=POSITIVE, floating=True)
-polygamma = elementwise("polygamma", "The derivative of order n of digamma at x.", lambda xp, n, x: xp.special.polygamma(n, x).astype(xp.result_type(n, x)),
-                        pullbacks=(None, lambda g, y, n, x: g * polygamma(n + 1, x)), domain=((2.0, 2.0), (0.2, 6.0)), floating=True)
+tri_gamma = elementwise("tri_gamma", "The second derivative of log gamma(x).",
+                        lambda xp, x: xp.special.polygamma(1, x).astype(x.dtype),
+                        pullbacks=(lambda g, y, x: g * polygamma(2, x),), llvm="trigamma", domain=POSITIVE,
+                        floating=True)
+polygamma = elementwise("polygamma", "The derivative of order n of digamma at x.",
+                        lambda xp, n, x: xp.special.polygamma(n, x).astype(xp.result_type(n, x)),
+                        pullbacks=(None, lambda g, y, n, x: g * polygamma(n + 1, x)), domain=((2.0, 2.0), (0.2, 6.0)),
+                        floating=True)
 gamma = elementwise("gamma", "The gamma function.", lambda xp, x: xp.special.gamma(x),
                     pullbacks=(lambda g, y, x: g * y * digamma(x),), domain=POSITIVE, floating=True, llvm="gamma")
 erf = elementwise("erf", "The error function.", lambda xp, x: xp.special.erf(x),
@@ -31,12 +35,15 @@ erfc = elementwise("erfc", "1 - erf(x), accurate in the upper tail.", lambda xp,
                    pullbacks=(lambda g, y, x: -g * (TWO_OVER_ROOT_PI * exp(-sqr(x))),), llvm="erfc", floating=True,
                    inverse="erfcinv", monotone=-1)
 erfcx = elementwise("erfcx", "exp(x**2) erfc(x), which does not underflow.", lambda xp, x: xp.special.erfcx(x),
-                    pullbacks=(lambda g, y, x: g * (2.0 * x * y - TWO_OVER_ROOT_PI),), llvm="erfcx", floating=True, monotone=-1)
+                    pullbacks=(lambda g, y, x: g * (2.0 * x * y - TWO_OVER_ROOT_PI),), llvm="erfcx", floating=True,
+                    monotone=-1)
 erfinv = elementwise("erfinv", "The inverse of erf.", lambda xp, x: xp.special.erfinv(x),
-                     pullbacks=(lambda g, y, x: g * (exp(sqr(y)) / TWO_OVER_ROOT_PI),), llvm="erfinv", domain=((-0.95, 0.95),),
+                     pullbacks=(lambda g, y, x: g * (exp(sqr(y)) / TWO_OVER_ROOT_PI),), llvm="erfinv",
+                     domain=((-0.95, 0.95),),
                      floating=True, inverse="erf", monotone=1)
 erfcinv = elementwise("erfcinv", "The inverse of erfc.", lambda xp, x: xp.special.erfcinv(x),
-                      pullbacks=(lambda g, y, x: -g * (exp(sqr(y)) / TWO_OVER_ROOT_PI),), llvm="erfcinv", domain=((0.05, 1.95),),
+                      pullbacks=(lambda g, y, x: -g * (exp(sqr(y)) / TWO_OVER_ROOT_PI),), llvm="erfcinv",
+                      domain=((0.05, 1.95),),
                       floating=True, inverse="erfc", monotone=-1)
 log_ndtr = elementwise("log_ndtr", "The logarithm of the standard normal distribution function.",
                        lambda xp, x: xp.special.log_ndtr(x),
@@ -56,7 +63,8 @@ ndtr = elementwise("ndtr", "The standard normal distribution function.", lambda 
                    expansion=lambda x: 0.5 * erfc(x * (-math.sqrt(0.5))), floating=True, inverse="ndtri", monotone=1)
 ndtri = elementwise("ndtri", "The standard normal quantile function.", lambda xp, x: xp.special.ndtri(x),
                     pullbacks=(lambda g, y, x: g * (exp(0.5 * sqr(y)) * math.sqrt(2 * math.pi)),),
-                    expansion=lambda x: -math.sqrt(2) * erfcinv(2.0 * x), domain=UNIT, floating=True, inverse="ndtr", monotone=1)
+                    expansion=lambda x: -math.sqrt(2) * erfcinv(2.0 * x), domain=UNIT, floating=True, inverse="ndtr",
+                    monotone=1)
 
 
 def _no_gradient(what: str) -> Any:
@@ -68,30 +76,37 @@ def _no_gradient(what: str) -> Any:
 
 gammainc = elementwise("gammainc", "The regularised lower incomplete gamma function P(a, x).",
                        lambda xp, a, x: xp.special.gammainc(a, x),
-                       pullbacks=(_no_gradient("gammainc"), lambda g, y, a, x: g * exp((a - 1.0) * log(x) - x - gammaln(a))),
+                       pullbacks=(_no_gradient("gammainc"),
+                                  lambda g, y, a, x: g * exp((a - 1.0) * log(x) - x - gammaln(a))),
                        domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
 gammaincc = elementwise("gammaincc", "The regularised upper incomplete gamma function Q(a, x).",
                         lambda xp, a, x: xp.special.gammaincc(a, x),
-                        pullbacks=(_no_gradient("gammaincc"), lambda g, y, a, x: -g * exp((a - 1.0) * log(x) - x - gammaln(a))),
+                        pullbacks=(_no_gradient("gammaincc"),
+                                   lambda g, y, a, x: -g * exp((a - 1.0) * log(x) - x - gammaln(a))),
                         domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
 gammaincinv = elementwise("gammaincinv", "The inverse of P(a, x) in x.", lambda xp, a, p: xp.special.gammaincinv(a, p),
                           pullbacks=(_no_gradient("gammaincinv"),
                                      lambda g, y, a, p: g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
                           domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
-gammainccinv = elementwise("gammainccinv", "The inverse of Q(a, x) in x.", lambda xp, a, p: xp.special.gammainccinv(a, p),
+gammainccinv = elementwise("gammainccinv", "The inverse of Q(a, x) in x.",
+                           lambda xp, a, p: xp.special.gammainccinv(a, p),
                            pullbacks=(_no_gradient("gammainccinv"),
                                       lambda g, y, a, p: -g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
                            domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
 betainc = elementwise("betainc", "The regularised incomplete beta function I_x(a, b).",
                       lambda xp, a, b, x: xp.special.betainc(a, b, x),
                       pullbacks=(_no_gradient("betainc"), _no_gradient("betainc"),
-                                 lambda g, y, a, b, x: g * exp((a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a, b))),
+                                 lambda g, y, a, b, x: g * exp((a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a,
+                                                                                                                   b))),
                       domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
-betaincinv = elementwise("betaincinv", "The inverse of I_x(a, b) in x.", lambda xp, a, b, p: xp.special.betaincinv(a, b, p),
+betaincinv = elementwise("betaincinv", "The inverse of I_x(a, b) in x.",
+                         lambda xp, a, b, p: xp.special.betaincinv(a, b, p),
                          pullbacks=(_no_gradient("betaincinv"), _no_gradient("betaincinv"),
-                                    lambda g, y, a, b, p: g * exp(betaln(a, b) - (a - 1.0) * log(y) - (b - 1.0) * log1p(-y))),
+                                    lambda g, y, a, b, p: g * exp(betaln(a,
+                                                                         b) - (a - 1.0) * log(y) - (b - 1.0) * log1p(-y))),
                          domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
 psi = digamma
+probit, invprobit = ndtri, ndtr
 
 
 def betaln(a: Any, b: Any) -> Any:

@@ -33,9 +33,13 @@ def canonical_dtype(dtype: Any) -> str:
     try:
         kind = np.dtype(dtype)
     except TypeError as error:
-        raise TypeError(f"{dtype!r} is not a dtype; use one such as 'float64', 'float32', 'int64' or 'bool'.") from error
+        raise TypeError(
+            f"{dtype!r} is not a dtype; use one such as 'float64', 'float32', 'int64' or 'bool'."
+        ) from error
     if kind.kind not in "biufc":
-        raise TypeError(f"Tensors hold numbers and booleans, not {kind}. Convert the data first (for example to float64).")
+        raise TypeError(
+            f"Tensors hold numbers and booleans, not {kind}. Convert the data first (for example to float64)."
+        )
     return kind.name
 
 
@@ -132,7 +136,7 @@ class Constant(TensorVariable):
         super().__init__(TensorType(canonical_dtype(array.dtype), array.shape), name=name)
 
     @classmethod
-    def of(cls, array: np.ndarray, type: TensorType) -> Constant:  # noqa: A002
+    def of(cls, array: np.ndarray, type: TensorType) -> Constant:
         """A constant that takes over an array nobody else holds."""
         array.setflags(write=False)
         self = cls.__new__(cls)
@@ -212,7 +216,8 @@ def to_array(x: Any) -> np.ndarray:
         raise TypeError(f"Cannot make one tensor of {type(x).__name__} {x!r}: its parts differ in shape.") from error
     if array.dtype.kind not in "biufc":
         raise TypeError(
-            f"Cannot make a tensor of {type(x).__name__} {x!r} (dtype {array.dtype}): tensors hold numbers and booleans."
+            f"Cannot make a tensor of {type(x).__name__} {x!r} (dtype {array.dtype}): "
+            "tensors hold numbers and booleans."
         )
     return array
 
