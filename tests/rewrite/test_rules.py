@@ -71,8 +71,9 @@ def draw(rng, root, interval, n=4):
 
 
 def dtypes_of(rule):
-    kinds = "".join(h.dtypes for h in holes_of(rule))
-    return ["float64", "float32"] + (["int64"] if all("i" in h.dtypes for h in holes_of(rule)) else []) if "f" in kinds else ["int64"]
+    kinds = [h.dtypes for h in holes_of(rule)]
+    integers = ["int64"] if all("i" in k for k in kinds) or "f" not in "".join(kinds) else []
+    return (["float64", "float32"] if "f" in "".join(kinds) else []) + integers
 
 
 CASES = [(name, dtype) for name, rule in RULES.items() for dtype in dtypes_of(rule)]
@@ -114,14 +115,9 @@ def test_fires_in_the_pipeline(name):
     dtype = "float64" if any("f" in h.dtypes for h in holes_of(rule)) else "int64"
     _, before, _ = sides(rule, dtype, shape)
     (after,) = fit_all(rule(before.owner), before.owner)
-    for exclude in ((), ("expand",)):
-        done = before if "expand" in exclude and name.startswith("expand") else None
-        first, second = rewrite_graph([before, after], exclude=exclude if done is None else ())
-        assert first is second, f"{pt_text(first)}\n≠\n{pt_text(second)}"
-
-
-def pt_text(v):
-    return v.dprint(file="str")
+    for exclude in ((),) if name.startswith("expand") else ((), ("expand",)):
+        first, second = rewrite_graph([before, after], exclude=exclude)
+        assert first is second, f"{first.dprint(file='str')}\nis not\n{second.dprint(file='str')}"
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -142,9 +138,11 @@ m, v, s = matrix(), pt.vector("v"), pt.scalar("s")
 fixed = pt.tensor("fixed", shape=(3, 4))
 counts = pt.constant([1.0, 2.0, 3.0])
 f32 = pt.tensor("f32", dtype="float32", shape=(None,))
-PROCEDURES = {  # name: expressions in which it must fire, each with what may be left (ops by name)
+PROCEDURES = {  # name: expressions in which it must fire
     "fold constants": [pt.exp(pt.constant([1.0, 2.0])) + v[:2], pt.log(pt.constant(2.0)) * v],
-    "choice known beforehand": [pt.switch(pt.constant([True, True]), fixed[0, :2], s), pt.switch(pt.constant(False), v, s)],
+    "choice known beforehand": [
+        pt.switch(pt.constant([True, True]), fixed[0, :2], s), pt.switch(pt.constant(False), v, s),
+    ],
     "cast of cast": [pt.cast(pt.cast(f32, "float64"), "float32")],
     "xlogy without zeros": [pt.xlogy(counts, v[1:])],
     "length known beforehand": [Dim(0)(fixed) + 1],
@@ -162,7 +160,7 @@ PROCEDURES = {  # name: expressions in which it must fire, each with what may be
     "broadcast within a loop": [m + pt.broadcast_to(v, m.shape), fixed * pt.ones((3, 4))],
     "broadcast after the work": [pt.exp(pt.broadcast_to(s, (3,))), pt.broadcast_to(s, (3,)) + s],
     "padding within a loop": [m * v.dimshuffle("x", 0), m + s.dimshuffle("x", "x")],
-    "element of broadcast": [pt.broadcast_to(s, (5, 6))[2], pt.broadcast_to(s, (5, 6))[2, 1:4], pt.broadcast_to(s, (5, 6))[0, 0]],
+    "element of broadcast": [pt.broadcast_to(s, (5, 6))[i] for i in (2, (2, slice(1, 4)), (0, 0))],
     "part of join": [
         pt.stack([s, s + 1, s * 2])[1],
         pt.concatenate([pt.specify_shape(v, (4,)), v])[1:3],

@@ -150,7 +150,7 @@ class Session(Interner):
         return known
 
     def settle(self, stack: list[Apply], fresh: Index, table: Index) -> None:
-        """Find what stands for each of `stack`, from the last to the first, and for what their replacements are made of."""
+        """Find what stands for each of `stack`, the last first, and for what their replacements are made of."""
         values = self.values
         while stack:
             node = stack[-1]
@@ -167,7 +167,7 @@ class Session(Interner):
             stack.extend(pending)
 
     def visit(self, node: Apply, fresh: Index, table: Index) -> list[Apply]:
-        """Give `node`, whose inputs are settled, its value; or find a better expression, and say what that waits for."""
+        """Give `node`, whose inputs are settled, its value; or find a better one, and say what that waits for."""
         values = self.values
         same = self.node(node, [values[v] for v in node.inputs])
         if same.outputs[0] in values:
@@ -249,8 +249,13 @@ def again(node: Apply, inputs: tuple[Variable, ...], *, elementwise: bool) -> Ap
 def fit_all(found: Any, node: Apply) -> list[Variable] | None:
     """Replacements in the types of the outputs of `node`; None when one does not fit."""
     several = isinstance(found, (list, tuple))
-    fitted = [fit(w, v, node) for w, v in zip(found if several else [found], node.outputs, strict=True)]
-    return None if None in fitted else fitted
+    fitted = []
+    for w, v in zip(found if several else [found], node.outputs, strict=True):
+        better = fit(w, v, node)
+        if better is None:
+            return None
+        fitted.append(better)
+    return fitted
 
 
 def fit(w: Any, v: Variable, node: Apply) -> Variable | None:
@@ -282,7 +287,7 @@ def stretch(w: TensorVariable, v: TensorVariable, node: Apply) -> Variable | Non
         return None
     known = [n if static is None else static for n, static in zip(extents, v.type.shape, strict=True)]
     tail = v.type.shape[v.ndim - w.ndim :]
-    if any(a != b and a != 1 and b is not None for a, b in zip(w.type.shape, tail, strict=True)):
+    if any(a not in (b, 1) and b is not None for a, b in zip(w.type.shape, tail, strict=True)):
         return None  # less would be known of the shape than before
     return broadcast_to(w, known)
 

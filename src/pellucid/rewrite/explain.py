@@ -97,7 +97,9 @@ class Explanation:
 
     def sections(self) -> list[tuple[str, str]]:
         """The parts of the report: a title and a text each."""
-        checked = self.note if self.difference is None else f"{self.note}: they differ by at most {self.difference:.1e} (relative)"
+        checked = self.note
+        if self.difference is not None:
+            checked += f": they differ by at most {self.difference:.1e} (relative)"
         return [
             ("Before", str(dprint(self.before, file="str"))),
             ("Passes", "\n".join(map(str, self.passes))),
@@ -127,7 +129,7 @@ def compare(before: Sequence[Variable], after: Sequence[Variable], seed: int = 0
         return None, "Not compared: not all outputs are tensors"
     rng = np.random.default_rng(seed)
     roots = [v for v in explicit_graph_inputs([*before, *after]) if isinstance(v, TensorVariable)]
-    given = {v: random_value(v, rng) for v in roots}
+    given: dict[Variable, Any] = {v: random_value(v, rng) for v in roots}
     try:
         found = evaluate([*before, *after], given)
     except (ValueError, IndexError, ArithmeticError, TypeError, np.linalg.LinAlgError) as error:

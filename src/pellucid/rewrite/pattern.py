@@ -66,11 +66,11 @@ class Pattern(Operators, Foreign):
         op = self.op
         if not (op.accepts(node.op) if isinstance(op, Family) else node.op is op or node.op == op):
             return False
-        if all([a.plausible(u) for a, u in zip(self.args, node.inputs, strict=True)]):
-            return True
-        return len(node.inputs) == 2 and any(
-            all([a.plausible(u) for a, u in zip(self.args, order, strict=True)]) for order in node.op.orders(node.inputs)[1:]
-        )
+        return any(self.plausible_inputs(order) for order in node.op.orders(node.inputs))
+
+    def plausible_inputs(self, inputs: Sequence[Variable]) -> bool:
+        """Whether inputs in this order have the ops of the arguments."""
+        return all(a.plausible(v) for a, v in zip(self.args, inputs, strict=True))
 
     def reads(self, node: Apply, found: Found) -> bool:
         """Whether the root of the pattern is that of `node`."""
@@ -92,7 +92,7 @@ class Pattern(Operators, Foreign):
         return op(*[a.fill(found) for a in self.args])
 
     def parts(self) -> Iterator[Pattern]:
-        """This pattern and all patterns in it."""
+        """The pattern itself and all patterns in it."""
         yield self
         for a in self.args:
             yield from a.parts()
@@ -253,7 +253,8 @@ def spelling(p: Pattern) -> str:
         return str(p.value)
     name = p.op.name if isinstance(p.op, (Family, Elementwise)) else str(p.op)
     args = [spelling(a) for a in p.args]
-    bracketed = [f"({text})" if getattr(a.op, "name", "") in INFIX else text for a, text in zip(p.args, args, strict=True)]
+    infix = [getattr(a.op, "name", "") in INFIX for a in p.args]
+    bracketed = [f"({text})" if compound else text for compound, text in zip(infix, args, strict=True)]
     if name in INFIX:
         return f" {INFIX[name]} ".join(bracketed)
     return f"-{bracketed[0]}" if name == "neg" else f"{name}({', '.join(args)})"
@@ -349,7 +350,7 @@ class Rule:
     def __call__(self, node: Apply) -> Any:
         """What can stand for the output of `node`, or None."""
         before = self.before
-        if self.twins and node.inputs[-1] is not node.inputs[-2] or not before.plausible(node.outputs[0]):
+        if (self.twins and node.inputs[-1] is not node.inputs[-2]) or not before.plausible(node.outputs[0]):
             return None
         for found in before.matches(node.outputs[0], {}):
             if self.in_one_dtype(found, node.outputs[0]) and (self.guard is None or self.guard(found)):

@@ -21,7 +21,8 @@ def respelled(rule: Rule, earlier: Table, own: Table) -> Rule | None:
     holes = [p for p in rule.before.parts() if isinstance(p, Hole)]
     if any(p.constant or p.example for p in holes):
         return None  # such holes are filled by what has its final form already
-    leaves = {p: TensorType(p.example_dtype, leaf_shape(rule)).variable(name=p.name) for p in holes}
+    shape = leaf_shape(rule)
+    leaves: dict[Any, Variable] = {p: TensorType(p.example_dtype, shape).variable(name=p.name) for p in holes}
     session, table = Session(), earlier + own
     written = as_graph(rule.before, leaves)
     args = session.run(written.owner.inputs, Index(table), Index(table))
@@ -54,7 +55,7 @@ def as_graph(p: Pattern, leaves: dict[Any, Variable]) -> Any:
     return op_of(p)(*[as_graph(a, leaves) for a in p.args])
 
 
-def as_pattern_of(v: Variable, holes: dict[Variable, Any], families: dict[Any, Family]) -> Pattern:
+def as_pattern_of(v: Variable, holes: dict[Variable, Any], families: dict[Any, Any]) -> Pattern:
     """A graph as a pattern."""
     if v in holes:
         return holes[v]
@@ -64,10 +65,7 @@ def as_pattern_of(v: Variable, holes: dict[Variable, Any], families: dict[Any, F
     if v.owner is None:
         raise TypeError(f"{v} in a respelled left side is neither a hole nor a number.")
     op = v.owner.op
-    return Pattern(
-        op if isinstance(op, Elementwise) else families.get(op, op),
-        [as_pattern_of(u, holes, families) for u in v.owner.inputs],
-    )
+    return Pattern(families.get(op, op), [as_pattern_of(u, holes, families) for u in v.owner.inputs])
 
 
 def with_respellings(table: Table, earlier: Table) -> Table:

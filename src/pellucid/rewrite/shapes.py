@@ -25,7 +25,7 @@ from pellucid.tensor.shape import (
     dimshuffle,
     squeeze,
 )
-from pellucid.tensor.types import Constant, TensorVariable, constant, static_value
+from pellucid.tensor.types import TensorVariable, constant, static_value
 
 
 def source(v: Variable) -> Apply:
@@ -148,7 +148,7 @@ def is_length(n: Variable, v: Variable, axis: int) -> bool:
     """Whether `n` is the length of an axis of `v`."""
     if not made_by_class(n, Dim):
         return v.owner is not None and n is length_now(v, axis)
-    return source(n).inputs[0] is v and source(n).op.axis == axis or n is length_now(v, axis)  # type: ignore[attr-defined]
+    return (source(n).inputs[0] is v and source(n).op.axis == axis) or n is length_now(v, axis)  # type: ignore[attr-defined]
 
 
 def length_now(v: Variable, axis: int) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.rewrite.pattern import Family, Hole, Table
-from pellucid.tensor.arithmetic import abs as abs_, bitwise_and, ge, le, sqr, switch
+from pellucid.tensor.arithmetic import abs as abs_
+from pellucid.tensor.arithmetic import bitwise_and, ge, le, sqr, switch
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.reduce import LogSoftmax, LogSumExp, Reduce, Softmax
 from pellucid.tensor.shape import DimShuffle
@@ -73,7 +74,9 @@ c = Hole("c", positive_constant, constant=True, dtypes="f")
 
 total = Family("total", Reduce, lambda op: op.name == "sum" and bool(op.axes), example=Reduce("sum", (1,)))
 # Over leading axes: broadcasting, which aligns axes from the last, puts such a sum back where it came from.
-leading = Family("leading", Reduce, lambda op: total.accepts(op) and op.axes[-1] == len(op.axes) - 1, example=Reduce("sum", (0,)))
+leading = Family(
+    "leading", Reduce, lambda op: total.accepts(op) and op.axes[-1] == len(op.axes) - 1, example=Reduce("sum", (0,))
+)
 product = Family("product", Reduce, lambda op: op.name == "prod" and bool(op.axes), example=Reduce("prod", (1,)))
 widened = Family("widened", DimShuffle, example=DimShuffle((0, "x")))
 softmax = Family("softmax", Softmax, example=Softmax((1,)))
@@ -107,6 +110,7 @@ def keeps_dims(found: Mapping[Any, Any]) -> bool:
 
 
 INVERSES: Table = (
+    abs_(q) >> q,
     log(exp(x)) >> x,
     exp(log(q)) >> q,
     exp(log(x)) >> switch(ge(x, 0), x, NAN),
