@@ -23,7 +23,7 @@ BELOW = {  # layer: the layers it may import
     "jacobian": GRAPHS | {"diff", "vectorize"},
     "math": GRAPHS,
     "compile": GRAPHS | {"diff", "rewrite"},    # diff for verify_grad
-    "stats": GRAPHS | PASSES,
+    "stats": GRAPHS | PASSES | {"compile"},    # draws are evaluated by the interpreter
     "model": GRAPHS | PASSES | {"compile", "stats"},
     "inference": GRAPHS | PASSES | {"compile", "stats", "model"},
 }

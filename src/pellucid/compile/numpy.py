@@ -1,4 +1,4 @@
-"""The interpreter: walk the graph and evaluate each op's reference. Every other backend is tested against it."""
+"""The interpreter, by which every other backend is tested: walk the graph, evaluate the reference of each op."""
 
 from __future__ import annotations
 

@@ -193,8 +193,21 @@ def assemble(ir: str, level: int, report: dict[str, Any]) -> Unit:
     with Stage(report, "optimise"):
         _optimise(module, machine, level)
     with Stage(report, "codegen"):
-        code = machine.emit_object(module)
+        code = engine().machine(_codegen_level(ir, level)).emit_object(module)
     return Unit(code, *_names(module))
+
+
+LONG_BLOCK = 6000
+"""Instructions in one straight run above which register allocation, quadratic in it, would dominate: 1 s at 30,000."""
+
+
+def _codegen_level(ir: str, level: int) -> int:
+    """The level at which to generate code: 0, which is linear, for a module with a very long run without branches."""
+    run = longest = 0
+    for line in ir.splitlines():
+        run = 0 if line.endswith(":") else run + 1
+        longest = max(longest, run)
+    return 0 if longest > LONG_BLOCK else level
 
 
 class Stage:
