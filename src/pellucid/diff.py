@@ -65,7 +65,7 @@ def accumulate(
     for node in reversed(nodes):
         gradients = [total.get(out) for out in node.outputs]
         flows = [v in wanted and carries_gradient(v) for v in node.inputs]
-        if True not in flows or all([g is None for g in gradients]):
+        if True not in flows or gradients.count(None) == len(gradients):
             continue
         with made_by(node.line):
             for v, g, flow in zip(node.inputs, pull(node, gradients, flows), flows, strict=True):
@@ -145,7 +145,8 @@ def unit_gradient(cost: Variable) -> TensorVariable:
     """The gradient of the cost with respect to itself."""
     if not isinstance(cost, TensorVariable) or cost.ndim != 0:
         raise TypeError(
-            f"The cost must be a scalar, not {name_with_shape(cost)}. Sum it, or use pm.jacobian for the derivative of every element."
+            f"The cost must be a scalar, not {name_with_shape(cost)}. "
+            "Sum it, or use pm.jacobian for the derivative of every element."
         )
     if not carries_gradient(cost):
         raise TypeError(f"The cost {cost} is of dtype {cost.dtype}: only floating costs have a gradient.")

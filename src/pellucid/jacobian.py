@@ -43,7 +43,7 @@ def jacobian(
     [[2. 0.]
      [0. 6.]]
     """
-    targets = as_list(wrt)
+    targets: Any = as_list(wrt)
     options: dict[str, Any] = dict(consider_constant=consider_constant, disconnected_inputs=disconnected_inputs)
     if expression.ndim == 0:
         return grad(expression, wrt, **options)

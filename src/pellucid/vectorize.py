@@ -306,13 +306,14 @@ def updated_by_positions(op: Any, batch: Batched) -> Any:
 @vectorize_op.register(Draw)
 def drawn(op: Draw, batch: Batched) -> Any:
     """Independent draws over the batch: the batch of the parameters grows, and so does the size."""
-    source, wanted, *_ = batch.inputs
+    source: Any = batch.inputs[0]
+    wanted: Any = batch.inputs[1]
     own = len(batch.node.outputs[1].type.shape) - op.law.ndim_supp  # type: ignore[attr-defined]
     parameters = [batch.padded(i, own + c) for i, c in enumerate(op.law.core, start=2)]
     if wanted is not NONE:
         wanted = stack(
             [*[as_tensor_variable(n, dtype="int64") for n in batch.extents()], *[wanted[i] for i in range(own)]]
-        )  # type: ignore[index]
+        )
     return op(source, wanted, *parameters)
 
 

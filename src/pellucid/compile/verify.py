@@ -119,8 +119,8 @@ def compare(i: int, found: np.ndarray, numeric: np.ndarray, rel_tol: float, abs_
     if np.any(excess > 1):
         place = tuple(int(p) for p in np.unravel_index(np.argmax(excess), excess.shape))
         raise GradientError(
-            f"The gradient by input {i} is wrong in {int(np.sum(excess > 1))} of {found.size} elements. Worst at {place}: "
-            f"the graph says {found[place]:.10g}, central differences say {numeric[place]:.10g}, "
+            f"The gradient by input {i} is wrong in {int(np.sum(excess > 1))} of {found.size} elements. "
+            f"Worst at {place}: the graph says {found[place]:.10g}, central differences say {numeric[place]:.10g}, "
             f"{abs(found[place] - numeric[place]):.3g} apart (allowed: {abs_tol:g} + {rel_tol:g} |value|). "
             "Check the pullback, or whether the function is smooth there."
         )

@@ -47,7 +47,7 @@ def tree_lines(outputs: Iterable[Variable], depth: int | None, *, print_type: bo
         if deeper:
             lead += {"": "", " ├─ ": " │  ", " └─ ": "    "}[branch]
             children = [(u, lead, " ├─ ", level + 1) for u in inputs]
-            children[-1] = (inputs[-1], lead, " └─ ", level + 1)
+            children[-1] = (children[-1][0], lead, " └─ ", level + 1)
             stack.extend(reversed(children))
 
 

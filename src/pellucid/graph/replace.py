@@ -23,7 +23,7 @@ def rebuild(node: Apply, inputs: Sequence[Variable]) -> Apply:
 
 def replace_all(outputs: Sequence[Variable], replace: Replacements) -> list[Variable]:
     """`outputs` with every occurrence of a key of `replace` swapped for its value."""
-    new = dict(replace.items() if isinstance(replace, Mapping) else replace)
+    new: dict[Variable, Variable] = dict(replace)
     check_replacements(new)
     for node in toposort(outputs, stop=set(new)):
         inputs = [new.get(v, v) for v in node.inputs]
@@ -73,7 +73,7 @@ def clone_replace(output: Any, replace: Replacements | None = None) -> Any:
 
 def graph_replace(outputs: Any, replace: Replacements, *, strict: bool = True) -> Any:
     """Like :func:`clone_replace`; with `strict`, every key of `replace` must occur in the graph."""
-    pairs = dict(replace.items() if isinstance(replace, Mapping) else replace)
+    pairs: dict[Variable, Variable] = dict(replace)
     if strict:
         present = set(ancestors(as_list(outputs)))
         absent = [str(v) for v in pairs if v not in present]

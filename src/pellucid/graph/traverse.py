@@ -44,7 +44,7 @@ def toposort(outputs: Variable | Iterable[Variable], stop: Collection[Variable] 
 def walk(
     variables: Variable | Iterable[Variable], expand: Callable[[Variable], Iterable[Variable]] | None = None
 ) -> Iterator[Variable]:
-    """Every variable reached from `variables`, breadth first; `expand(v)` says where to go from `v` (default: inputs)."""
+    """Every variable reached from `variables`, breadth first; `expand(v)` says where to go from `v` (inputs)."""
     step = expand or (lambda v: v.owner.inputs if v.owner else ())
     queue, seen = deque(as_list(variables)), set()
     while queue:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the same for editors and type checkers
     fscalar = fvector = fmatrix = dscalar = dvector = dmatrix = ltensor3 = ftensor3 = dtensor3 = constructor("scalar")
     scalars = vectors = matrices = dscalars = dvectors = dmatrices = lscalars = lvectors = lmatrices = plural(scalar)
 
-__all__ = [
+__all__ = [  # noqa: PLE0604  # the lists of names are computed
     "Constant",
     "TensorConstant",
     "TensorType",

@@ -66,7 +66,7 @@ def broadcast_static(what: str, variables: Sequence[Variable]) -> StaticShape:
     return tuple(out)
 
 
-def broadcast_extents(variables: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> tuple[Extent, ...]:
+def broadcast_extents(variables: Sequence[Any], extents: Sequence[Sequence[Extent]]) -> tuple[Extent, ...]:
     """The extents of a broadcast: along each axis those of the first input that does not stretch."""
     ndim = max((len(e) for e in extents), default=0)
     out: list[Extent] = [1] * ndim
@@ -94,6 +94,6 @@ def check_stretch(variables: Sequence[Variable], shapes: Sequence[tuple[int, ...
         }
         if len(fixed) > 1:
             raise ValueError(
-                f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while the graph "
-                "is written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
+                f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while "
+                "the graph is written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
             )

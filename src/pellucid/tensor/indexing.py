@@ -256,8 +256,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> TensorVariable:
     x = as_tensor_variable(x)
     if axis is None:
         return ravel(x)[as_tensor_variable(indices)]
-    axis = axis % x.ndim
-    return x[(slice(None),) * axis + (as_tensor_variable(indices),)]
+    return x[(slice(None),) * normalize_axis(axis, x.ndim) + (as_tensor_variable(indices),)]
 
 
 @method

@@ -157,8 +157,8 @@ class Methods:
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"The truth of {self} is not known before run time. Use pt.switch for a choice, pt.and_/pt.or_ (or & and |) "
-            "to combine conditions, and `is` to compare variables."
+            f"The truth of {self} is not known before run time. Use pt.switch for a choice, pt.and_/pt.or_ (or & "
+            "and |) to combine conditions, and `is` to compare variables."
         )
 
     @property

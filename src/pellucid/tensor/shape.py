@@ -46,7 +46,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class DimShuffle(Op):
-    """Reorder, insert and drop axes: output axis i is input axis ``order[i]``, or new (of length 1) where that is 'x'."""
+    """Reorder, insert and drop axes: output axis i is input axis ``order[i]``, or new (length 1) where that is 'x'."""
 
     lowering = "inline"
 
@@ -75,7 +75,7 @@ class DimShuffle(Op):
         return (TensorType(x.type.dtype, tuple(1 if a == "x" else shape[a] for a in self.order)),)
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
-        return [tuple(1 if a == "x" else extents[0][a] for a in self.order)]
+        return [tuple(1 if a == "x" else extents[0][a] for a in self.order)]  # type: ignore[index]
 
     def impl(self, xp: Any, x: Any) -> Any:
         kept = [a for a in self.order if a != "x"]
@@ -237,7 +237,8 @@ class Shape(Op):
         return xp.asarray(x.shape, "int64")
 
     def expand(self, x: Variable) -> TensorVariable:
-        return stack([dim(x, axis) for axis in range(x.type.ndim)]) if x.type.ndim else constant(np.empty(0, "int64"))
+        lengths = [dim(x, axis) for axis in range(x.type.ndim)]  # type: ignore[arg-type]
+        return stack(lengths) if lengths else constant(np.empty(0, "int64"))
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[None]:
         return [None]
@@ -296,7 +297,7 @@ def vector_extents(v: TensorVariable, what: str) -> list[int | TensorVariable]:
     if v.type.shape[0] is None:
         raise TypeError(f"The number of axes of {what} must be known: {v} has an unknown length.")
     if v.owner is not None and isinstance(v.owner.op, Shape):
-        return [as_extent(dim(v.owner.inputs[0], i), what) for i in range(v.type.shape[0])]
+        return [as_extent(dim(v.owner.inputs[0], i), what) for i in range(v.type.shape[0])]  # type: ignore[arg-type]
     if v.owner is not None and isinstance(v.owner.op, Join) and all(p.type.shape == (1,) for p in v.owner.inputs):
         return [as_extent(squeeze(p), what) for p in v.owner.inputs]
     return [as_extent(v[i], what) for i in range(v.type.shape[0])]
@@ -319,7 +320,8 @@ class Reshape(Op):
         return f"Reshape{{{self.ndim}}}"
 
     def infer(self, x: Variable, *extents: Variable) -> tuple[TensorType]:
-        new, old = static_extents(extents), x.type.shape
+        new: Any = static_extents(extents)
+        old = x.type.shape
         if None not in new and None not in old and math.prod(new) != math.prod(old):
             raise shape_error(
                 f"Cannot reshape to {new}",

@@ -48,7 +48,7 @@ erfcinv = elementwise("erfcinv", "The inverse of erfc.", lambda xp, x: xp.specia
 log_ndtr = elementwise("log_ndtr", "The logarithm of the standard normal distribution function.",
                        lambda xp, x: xp.special.log_ndtr(x),
                        pullbacks=(lambda g, y, x: g * exp(-0.5 * sqr(x) - y - 0.5 * math.log(2 * math.pi)),),
-                       expansion=lambda x: _log_ndtr(x), floating=True, monotone=1)
+                       expansion=lambda x: _log_ndtr(x), floating=True, monotone=1)  # noqa: PLW0108  # it is defined below
 
 
 def _log_ndtr(x: Any) -> Any:
@@ -99,11 +99,16 @@ betainc = elementwise("betainc", "The regularised incomplete beta function I_x(a
                                  lambda g, y, a, b, x: g * exp((a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a,
                                                                                                                    b))),
                       domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
+
+
+def _log_beta_density(a: Any, b: Any, x: Any) -> Any:
+    return (a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a, b)
+
+
 betaincinv = elementwise("betaincinv", "The inverse of I_x(a, b) in x.",
                          lambda xp, a, b, p: xp.special.betaincinv(a, b, p),
                          pullbacks=(_no_gradient("betaincinv"), _no_gradient("betaincinv"),
-                                    lambda g, y, a, b, p: g * exp(betaln(a,
-                                                                         b) - (a - 1.0) * log(y) - (b - 1.0) * log1p(-y))),
+                                    lambda g, y, a, b, p: g * exp(-_log_beta_density(a, b, y))),
                          domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
 psi = digamma
 probit, invprobit = ndtri, ndtr

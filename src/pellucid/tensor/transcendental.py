@@ -109,7 +109,7 @@ logit = elementwise("logit", "log(x / (1 - x)) for x in (0, 1): the inverse of s
                     floating=True, inverse="sigmoid", monotone=1)
 logaddexp = elementwise("logaddexp", "log(exp(x) + exp(y)), without overflow.", lambda xp, x, y: xp.logaddexp(x, y),
                         pullbacks=(lambda g, z, x, y: g * exp(x - z), lambda g, z, x, y: g * exp(y - z)),
-                        expansion=lambda x, y: _logaddexp(x, y), domain=TWO, commutes=True)
+                        expansion=lambda x, y: _logaddexp(x, y), domain=TWO, commutes=True)  # noqa: PLW0108  # it is defined below
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
