@@ -1,5 +1,7 @@
 """Gradients, products with Jacobians, Jacobians and Hessians, against formulae and finite differences."""
 
+# ruff: noqa: PLW0108 - builders are called at once, and spell out the axes they are about
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,9 @@ class TestGrad:
     def test_known_grads(self):
         x = pt.vector("x")
         y = x * 2.0
-        np.testing.assert_array_equal(grad(None, x, known_grads={y: np.array([1.0, 3.0])}).eval({x: [0.0, 0.0]}), [2.0, 6.0])
+        np.testing.assert_array_equal(
+            grad(None, x, known_grads={y: np.array([1.0, 3.0])}).eval({x: [0.0, 0.0]}), [2.0, 6.0]
+        )
         cost = y.sum()
         assert_equal = np.testing.assert_array_equal
         assert_equal(grad(cost, x, known_grads={y: np.array([1.0, 3.0])}).eval({x: [0.0, 0.0]}), [4.0, 8.0])
@@ -80,12 +84,10 @@ class TestGrad:
             grad(x.sum() * i, i)
         with pytest.raises(TypeError, match="only floating costs"):
             grad(i + 1, x)
-        with pytest.raises(TypeError, match=r"gammainc.*test_diff"):
-            a = pt.scalar("a")
-            try:
-                grad(pt.gammainc(a, 1.0), a)
-            except TypeError as error:
-                raise TypeError(str(error).replace("\n", " ")) from error
+        a = pt.scalar("a")
+        lower = pt.gammainc(a, 1.0)
+        with pytest.raises(TypeError, match=r"(?s)gammainc.*test_diff"):
+            grad(lower, a)
 
     def test_integers_and_booleans_stop_the_flow(self):
         x = pt.vector("x")
@@ -98,7 +100,8 @@ class TestGrad:
         np.testing.assert_array_equal(grad(safe.sum(), x).eval({x: [-1.0, 0.0, 2.0]}), [0.0, 0.0, 0.5])
 
     @pytest.mark.parametrize(("base", "exponent", "by_base", "by_exponent"), [
-        (0.0, 2.0, 0.0, 0.0), (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0), (2.0, 0.0, 0.0, np.log(2)), (-2.0, 3.0, 12.0, np.nan),
+        (0.0, 2.0, 0.0, 0.0), (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 0.0, 0.0), (2.0, 0.0, 0.0, np.log(2)),
+                                                                              (-2.0, 3.0, 12.0, np.nan),
     ])  # fmt: skip
     def test_pow_at_the_edges(self, base, exponent, by_base, by_exponent):
         x, y = pt.scalar("x"), pt.scalar("y")
@@ -197,7 +200,9 @@ class TestJacobian:
         x, y = pt.vector("x"), pt.vector("y")
         with pytest.raises(DisconnectedInputError):
             jacobian(x, y)
-        np.testing.assert_array_equal(jacobian(x, y, disconnected_inputs="ignore").eval({x: [1.0], y: [1.0, 2.0]}), [[0.0, 0.0]])
+        np.testing.assert_array_equal(
+            jacobian(x, y, disconnected_inputs="ignore").eval({x: [1.0], y: [1.0, 2.0]}), [[0.0, 0.0]]
+        )
 
     def test_of_the_variable_itself(self):
         x = pt.vector("x")
@@ -206,7 +211,8 @@ class TestJacobian:
     @pytest.mark.parametrize("build", [
         lambda x: pt.cumsum(x**2), lambda x: pt.softmax(x), lambda x: x[::-1] * x[0], lambda x: x[[0, 0, 2]] ** 2,
         lambda x: pt.concatenate([x, x[:1]]), lambda x: x[1:].set(x[0] * 2), lambda x: x[[0, 0]].inc(x[1:] ** 2),
-        lambda x: pt.cholesky(pt.outer(x, x) + 3 * pt.eye(3))[:, 0], lambda x: pt.max(pt.outer(x, x), 1), lambda x: x.reshape((3, 1)) @ x[None],
+        lambda x: pt.cholesky(pt.outer(x, x) + 3 * pt.eye(3))[:, 0], lambda x: pt.max(pt.outer(x, x), 1),
+                                       lambda x: x.reshape((3, 1)) @ x[None],
         lambda x: pt.logsumexp(pt.outer(x, x), 0), lambda x: pt.prod(pt.outer(x, x), 0), lambda x: pt.cumprod(x),
         lambda x: pt.switch(x > 0, x**2, -x), lambda x: pt.solve_triangular(pt.diag(x) + pt.tri(3), x**2, lower=True),
     ])  # fmt: skip
@@ -229,7 +235,9 @@ class TestJacobian:
         logistic = pt.softplus(pt.dot(np.arange(6.0).reshape(3, 2), x)).sum()
         a = np.arange(6.0).reshape(3, 2)
         p = 1 / (1 + np.exp(-a @ np.array([0.1, -0.2])))
-        np.testing.assert_allclose(hessian(logistic, x).eval({x: [0.1, -0.2]}), a.T @ np.diag(p * (1 - p)) @ a, rtol=1e-12)
+        np.testing.assert_allclose(
+            hessian(logistic, x).eval({x: [0.1, -0.2]}), a.T @ np.diag(p * (1 - p)) @ a, rtol=1e-12
+        )
 
 
 class TestVerifyGrad:
@@ -239,7 +247,8 @@ class TestVerifyGrad:
         verify_grad(lambda x: x * 0 + 1, [np.zeros((0,))])
 
     def test_reports_what_is_wrong(self):
-        wrong = elementwise("wrong_square", "x * x.", lambda xp, x: x * x, pullbacks=(lambda g, y, x: g * (2.0 * x + pt.eq(x, 2.0)),),
+        wrong = elementwise("wrong_square", "x * x.", lambda xp, x: x * x,
+                            pullbacks=(lambda g, y, x: g * (2.0 * x + pt.eq(x, 2.0)),),
                             llvm=lambda k, x: k.mul(x, x))  # fmt: skip
         with pytest.raises(GradientError, match=r"input 0 is wrong in 1 of 3 elements. Worst at \(1,\)"):
             verify_grad(wrong, [np.array([1.0, 2.0, 3.0])], rng=1)

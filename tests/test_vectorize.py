@@ -1,5 +1,7 @@
 """A vectorized graph computes what the graph computes for each element of the batch."""
 
+# ruff: noqa: PLW0108 - builders are called at once, and spell out the axes they are about
+
 import numpy as np
 import pytest
 
@@ -116,7 +118,9 @@ def test_each_element_of_the_batch(name, static):
         check_graph(out)
         given = {w if k else v: b for v, w, b, k in zip(inputs, wide, batched, pattern, strict=True)}
         found = out.eval(given)
-        np.testing.assert_allclose(found, expected(build, arrays, batched), rtol=1e-12, atol=1e-14, err_msg=f"{name} {pattern}")
+        np.testing.assert_allclose(
+            found, expected(build, arrays, batched), rtol=1e-12, atol=1e-14, err_msg=f"{name} {pattern}"
+        )
         assert all(s in (None, n) for s, n in zip(out.type.shape, found.shape, strict=True))
 
 
@@ -161,9 +165,10 @@ def test_refusals():
         vectorize_graph(x + 1, {x: pt.scalar()})
     with pytest.raises(TypeError, match="is no batch of"):
         vectorize_graph(x + 1, {x: pt.fmatrix()})
+    y = pt.vector("y")
+    two, three = (TensorType("float64", (n, None))() for n in (2, 3))
     with pytest.raises(ValueError, match="broadcast"):
-        y = pt.vector("y")
-        vectorize_graph(pt.concatenate([x, y]), {x: TensorType("float64", (2, None))(), y: TensorType("float64", (3, None))()})
+        vectorize_graph(pt.concatenate([x, y]), {x: two, y: three})
 
 
 class TestSignature:

@@ -1,5 +1,7 @@
 """Indexing and functional updates agree with NumPy for every index that NumPy takes."""
 
+
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,10 +150,13 @@ def test_positions_given_at_run_time(data):
 X = np.random.default_rng(5).normal(size=(3, 4, 2))
 CASES = {
     "int": np.s_[1], "negative": np.s_[-1], "slice": np.s_[1:3], "step": np.s_[::2], "backwards": np.s_[::-1],
-    "backwards part": np.s_[2:0:-1], "empty": np.s_[2:1], "beyond": np.s_[1:10], "ellipsis": np.s_[..., 0], "new": np.s_[:, None, 1],
-    "array": np.s_[[0, 2, 0]], "array 2d": np.s_[[[0, 1], [2, 2]]], "array middle": np.s_[:, [0, 3, 3]], "two": np.s_[[0, 1], [3, 2]],
+    "backwards part": np.s_[2:0:-1], "empty": np.s_[2:1], "beyond": np.s_[1:10], "ellipsis": np.s_[..., 0],
+         "new": np.s_[:, None, 1],
+    "array": np.s_[[0, 2, 0]], "array 2d": np.s_[[[0, 1], [2, 2]]], "array middle": np.s_[:, [0, 3, 3]],
+         "two": np.s_[[0, 1], [3, 2]],
     "apart": np.s_[[0, 1], :, [1, 0]], "apart int": np.s_[0, :, [1, 0, 1]], "with slice": np.s_[1:, [0, 0, 2]],
-    "with steps": np.s_[::2, [0, 1], ::-1], "with new": np.s_[None, [0, 1], None, [2, 3]], "broadcast": np.s_[[[0], [1]], [[2, 3]]],
+    "with steps": np.s_[::2, [0, 1], ::-1], "with new": np.s_[None, [0, 1], None, [2, 3]],
+         "broadcast": np.s_[[[0], [1]], [[2, 3]]],
     "mask": np.s_[np.array([True, False, True])], "mask 2d": np.s_[X[:, :, 0] > 0], "no positions": np.s_[[]],
 }  # fmt: skip
 
@@ -208,14 +213,19 @@ def test_of_repeated_positions_the_last_write_survives_and_gets_the_gradient():
     np.testing.assert_array_equal(grad(out.sum(), y).eval({y: [1.0, 2.0, 3.0]}), [0.0, 1.0, 1.0])
 
 
-@pytest.mark.parametrize("index", [5, -6, (0, 0), np.array([0, 5]), [5], np.array([True, False]), 1.5, "a", True, (..., ...), np.array([0.5])])
+@pytest.mark.parametrize(
+    "index",
+    [5, -6, (0, 0), np.array([0, 5]), [5], np.array([True, False]), 1.5, "a", True, (..., ...), np.array([0.5])],
+)
 def test_what_is_no_index_is_refused(index):
     with pytest.raises((IndexError, TypeError)):
         pt.vector("x", shape=(5,))[index]
 
 
 @pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
-@pytest.mark.parametrize("build", [lambda x, i: x[i], lambda x, i: x[pt.stack([i, i])], lambda x, i: x[pt.stack([i])].set(0.0)])
+@pytest.mark.parametrize(
+    "build", [lambda x, i: x[i], lambda x, i: x[pt.stack([i, i])], lambda x, i: x[pt.stack([i])].set(0.0)]
+)
 def test_positions_out_of_range_are_found_at_run_time(build, backend):
     x, i = pt.vector("x"), pt.lscalar("i")
     with pytest.raises((IndexError, ValueError), match=r"3|out of"):

@@ -115,7 +115,9 @@ for _kind in NAMED_SHAPES:
     CONSTRUCTORS[_kind] = constructor(_kind)
     CONSTRUCTORS["matrices" if _kind == "matrix" else f"{_kind}s"] = plural(CONSTRUCTORS[_kind])
     for _letter, _dtype in DTYPE_LETTERS.items():
+        _name = _letter + ("matrices" if _kind == "matrix" else f"{_kind}s")
         CONSTRUCTORS[_letter + _kind] = constructor(_kind, _dtype)
+        CONSTRUCTORS[_name] = plural(CONSTRUCTORS[_letter + _kind])
 scalar, vector, matrix, row, col = (CONSTRUCTORS[k] for k in ("scalar", "vector", "matrix", "row", "col"))
 
 
