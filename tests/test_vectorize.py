@@ -87,8 +87,13 @@ CASES = {
 def batches(arrays, kinds):
     """Each array as given, or with batches of one or two axes in front."""
     lead = {"": (), "a": (2,), "b": (4, 2), "1": (1,)}
-    return [np.stack([a + (0 if a.dtype.kind == "i" else 0.1 * i) for i in range(int(np.prod(lead[k])))]).reshape(lead[k] + a.shape)
-            if k else a for a, k in zip(arrays, kinds, strict=True)]  # fmt: skip
+    return [batch(a, lead[k]) if k else a for a, k in zip(arrays, kinds, strict=True)]
+
+
+def batch(a, lead):
+    """Arrays near `a` (the same, if of integers), stacked along leading axes."""
+    step = 0 if a.dtype.kind == "i" else 0.1
+    return np.stack([a + step * i for i in range(int(np.prod(lead)))]).reshape(lead + a.shape)
 
 
 def expected(build, arrays, batched):

@@ -103,7 +103,11 @@ class Elementwise(Op):
     def infer(self, *inputs: Variable) -> tuple[TensorType]:
         types: list[TensorType] = [v.type for v in inputs]  # type: ignore[misc]
         dtype = result_dtype(self, tuple([t.dtype for t in types]))
-        shape = types[0].shape if len(types) == 1 else broadcast_static(self.name, inputs)
+        shape = types[0].shape
+        for t in types[1:]:
+            if t.shape and t.shape != shape:
+                shape = broadcast_static(self.name, inputs)
+                break
         for t in types:  # most often an input has the type already, and a new one costs time and memory
             if t.dtype == dtype and t.shape == shape:
                 return (t,)
