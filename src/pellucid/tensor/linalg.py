@@ -334,12 +334,9 @@ class SolveTriangular(Op):
         check_stretch(inputs, [a.shape for a in arrays], core=2)
 
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
+        solve = xp.scipy_linalg.solve_triangular
         if xp.name == "jax":
-            from jax.scipy.linalg import solve_triangular as solve
-
             return solve(a, b, lower=self.lower, trans=int(self.transposed), unit_diagonal=self.unit)
-        from scipy.linalg import solve_triangular as solve
-
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = np.broadcast_to(a, lead + a.shape[-2:]), np.broadcast_to(b, lead + b.shape[-2:])
         out = np.empty(b.shape, np.result_type(a.dtype, b.dtype) if a.dtype.kind == "f" else np.float64)

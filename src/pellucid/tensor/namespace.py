@@ -25,5 +25,12 @@ class NumpyNamespace:
 
         return scipy.special
 
+    @property
+    def scipy_linalg(self) -> ModuleType:
+        """scipy.linalg."""
+        import scipy.linalg
+
+        return scipy.linalg
+
 
 NUMPY = NumpyNamespace()
