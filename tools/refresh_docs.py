@@ -1,4 +1,4 @@
-"""Run the code of Markdown files, and write what it shows into the blocks of output: `refresh_docs.py docs/lesson.md ...`."""
+"""Run the code of Markdown files, and write what it shows below it: `refresh_docs.py docs/lesson.md ...`."""
 
 import sys
 from pathlib import Path

@@ -17,8 +17,9 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser("pellucid", description="Probabilistic programming with readable graphs.")
     command.add_argument("--version", action="version", version=f"pellucid {__version__}")
     jobs = command.add_subparsers(dest="job", required=True, metavar="job")
-    job = jobs.add_parser("tour", help="walk through the lesson, from an expression to a posterior, and write it as a page")
-    job.add_argument("--output", type=Path, default=Path("pellucid-tour.html"), metavar="FILE", help="the page (default: %(default)s)")
+    job = jobs.add_parser("tour", help="walk through a lesson, from an expression to a posterior; write it as a page")
+    page = Path("pellucid-tour.html")
+    job.add_argument("--output", type=Path, default=page, metavar="FILE", help="the page (default: %(default)s)")
     job.add_argument("--seed", type=int, metavar="N", help="another seed than the lesson's")
     job.add_argument("--quick", action="store_true", help="take few draws")
     return command

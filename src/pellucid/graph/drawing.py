@@ -13,9 +13,9 @@ from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import as_list, toposort
 
 MAX_NODES = 300
-TITLE, NOTE = 13.0, 11.0    # sizes of type
+TITLE, NOTE = 13.0, 11.0  # sizes of type
 MARGIN = 14.0
-LONGEST = 30    # characters of a label
+LONGEST = 30  # characters of a label
 
 NARROW = set("iIjl.,:;'|!()[]{}ft1 ")
 WIDE = set("mwMW@%")
@@ -25,8 +25,8 @@ STYLE = """
 --pg-input:#dcebfa;--pg-input-line:#3b82c4;--pg-constant:#f7f7f5;--pg-constant-line:#c9cdd2;\
 --pg-random:#fde9d3;--pg-random-line:#d9822b;--pg-shared:#e3f3e6;--pg-shared-line:#3f9a57;\
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-@media (prefers-color-scheme:dark){.pellucid-graph{--pg-ink:#e6eaef;--pg-soft:#9aa7b4;--pg-edge:#71808f;--pg-op:#2a323b;\
---pg-op-line:#5d6b79;--pg-input:#17324c;--pg-input-line:#5aa2e0;--pg-constant:#22272d;--pg-constant-line:#4a545f;\
+@media (prefers-color-scheme:dark){.pellucid-graph{--pg-ink:#e6eaef;--pg-soft:#9aa7b4;--pg-edge:#71808f;\
+--pg-op:#2a323b;--pg-op-line:#5d6b79;--pg-input:#17324c;--pg-input-line:#5aa2e0;--pg-constant:#22272d;--pg-constant-line:#4a545f;\
 --pg-random:#4a3115;--pg-random-line:#e39a4d;--pg-shared:#1c3a26;--pg-shared-line:#5fbf7b}}
 .pellucid-graph text{fill:var(--pg-ink);text-anchor:middle}
 .pellucid-graph .note{fill:var(--pg-soft)}
@@ -104,7 +104,11 @@ class Drawing:
 
 
 def draw_graph(
-    variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False, max_nodes: int = MAX_NODES
+    variables: Variable | Iterable[Variable],
+    *,
+    stop: Collection[Variable] = (),
+    plumbing: bool = False,
+    max_nodes: int = MAX_NODES,
 ) -> Drawing:
     """A picture of the graph of `variables`, for notebooks and reports.
 
@@ -136,13 +140,19 @@ def draw_graph(
 
 
 def graph_to_svg(
-    variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False, max_nodes: int = MAX_NODES
+    variables: Variable | Iterable[Variable],
+    *,
+    stop: Collection[Variable] = (),
+    plumbing: bool = False,
+    max_nodes: int = MAX_NODES,
 ) -> str:
     """The SVG text of :func:`draw_graph`."""
     return draw_graph(variables, stop=stop, plumbing=plumbing, max_nodes=max_nodes).svg
 
 
-def graph_to_mermaid(variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False) -> str:
+def graph_to_mermaid(
+    variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False
+) -> str:
     """The graph as a Mermaid flowchart, which many renderers of Markdown draw.
 
     Examples
@@ -162,7 +172,9 @@ def graph_to_mermaid(variables: Variable | Iterable[Variable], *, stop: Collecti
     return "\n".join(["flowchart TD", *(f"    {line}" for line in lines)])
 
 
-def graph_to_dot(variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False) -> str:
+def graph_to_dot(
+    variables: Variable | Iterable[Variable], *, stop: Collection[Variable] = (), plumbing: bool = False
+) -> str:
     """The graph in the language of Graphviz.
 
     Examples
@@ -189,7 +201,9 @@ def graph_to_dot(variables: Variable | Iterable[Variable], *, stop: Collection[V
 # From a graph to boxes and arrows.
 
 
-def picture_of(roots: Sequence[Variable], *, stop: Collection[Variable], plumbing: bool, max_nodes: int | None) -> Picture:
+def picture_of(
+    roots: Sequence[Variable], *, stop: Collection[Variable], plumbing: bool, max_nodes: int | None
+) -> Picture:
     """The boxes and arrows of a graph. A constant is drawn once for each use: it ties nothing together."""
     picture = Picture()
     known: dict[Variable, int] = {}
@@ -223,8 +237,8 @@ def check_size(nodes: Sequence[object], max_nodes: int | None) -> None:
     """Refuse what nobody could read."""
     if max_nodes is not None and len(nodes) > max_nodes:
         raise ValueError(
-            f"The graph has {len(nodes)} nodes or more, and a picture of over {max_nodes} cannot be read. Draw a part of it with "
-            "stop=[...], print it with dprint(graph, depth=...), or raise max_nodes."
+            f"The graph has {len(nodes)} nodes or more, and a picture of over {max_nodes} cannot be read. Draw a part "
+            "of it with stop=[...], print it with dprint(graph, depth=...), or raise max_nodes."
         )
 
 
@@ -317,8 +331,9 @@ def to_svg(picture: Picture) -> str:
     parts += [box_svg(b, layout.centres[i], sizes[i]) for i, b in enumerate(picture.boxes)]
     width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     return (
-        f'<svg class="pellucid-graph" xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-MARGIN:g} {-MARGIN:g} {width:.1f} {height:.1f}"><style>{STYLE}</style>' + "".join(parts) + "</svg>"
+        '<svg class="pellucid-graph" xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="{-MARGIN:g} {-MARGIN:g} {width:.1f} {height:.1f}">'
+        f"<style>{STYLE}</style>{''.join(parts)}</svg>"
     )
 
 
@@ -345,7 +360,8 @@ def arrow_svg(points: Sequence[Point], label: str) -> str:
         path.append(f"C{x:.1f} {bend:.1f} {u:.1f} {bend:.1f} {u:.1f} {v:.1f}" if u != x else f"V{v:.1f}")
         x, y = u, v
     head = f'<path class="tip" d="M{end_x:.1f} {end_y:.1f}l-3.6 -7h7.2z"/>'
-    text = f'<text class="note" x="{end_x + 5:.1f}" y="{end_y - 5:.1f}" style="text-anchor:start" font-size="9.5">{escape(label)}</text>'
+    place = f'x="{end_x + 5:.1f}" y="{end_y - 5:.1f}"'
+    text = f'<text class="note" {place} style="text-anchor:start" font-size="9.5">{escape(label)}</text>'
     return f'<path class="edge" d="{"".join(path)}"/>{head}' + (text if label else "")
 
 
@@ -353,10 +369,10 @@ def box_svg(box: Box, centre: Point, size: tuple[float, float]) -> str:
     """A box with its texts; what it is can be seen from its colour and its corners."""
     (x, y), (w, h) = centre, size
     radius = {"op": 6.0, "random": h / 2, "input": h / 2, "shared": 2.0, "constant": 3.0}[box.kind]
-    lines = [f'<text x="{x:.1f}" y="{y + 4.5 - (7 if box.note else 0):.1f}" font-size="{TITLE:g}">{escape(box.title)}</text>']
+    text_at = lambda dy, size: f'x="{x:.1f}" y="{y + dy:.1f}" font-size="{size:g}"'  # noqa: E731
+    texts = f"<text {text_at(-2.5 if box.note else 4.5, TITLE)}>{escape(box.title)}</text>"
     if box.note:
-        lines.append(f'<text class="note" x="{x:.1f}" y="{y + 14:.1f}" font-size="{NOTE:g}" font-style="italic">{escape(box.note)}</text>')
-    return (
-        f'<g class="{box.kind}{" output" if box.output else ""}"><title>{escape(box.tooltip)}</title>'
-        f'<rect x="{x - w / 2:.1f}" y="{y - h / 2:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{radius:g}"/>{"".join(lines)}</g>'
-    )
+        texts += f'<text class="note" {text_at(14, NOTE)} font-style="italic">{escape(box.note)}</text>'
+    place = f'x="{x - w / 2:.1f}" y="{y - h / 2:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{radius:g}"'
+    kind = f"{box.kind} output" if box.output else box.kind
+    return f'<g class="{kind}"><title>{escape(box.tooltip)}</title><rect {place}/>{texts}</g>'

@@ -1,10 +1,12 @@
-"""Places for the nodes of a directed acyclic graph: layers, few crossings, short edges (Sugiyama, Tagawa and Toda 1981)."""
+"""Places for the nodes of an acyclic graph, in layers with few crossings (after Sugiyama, Tagawa and Toda 1981)."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -139,7 +141,7 @@ def split_edges(rank: list[int], edges: Sequence[tuple[int, int]]) -> Layers:
                 layers.below.append([])
             path.append(bend)
         path.append(target)
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             join(a, b)
         layers.paths.append(path)
     return layers
@@ -248,8 +250,35 @@ def abscissas(layers: Layers, widths: Sequence[float], gap: float, *, real: int)
         rows = layers.order if neighbours is not layers.below else layers.order[::-1]
         for layer in rows:
             settle_layer(layer, x, widths, gap, neighbours, weight)
+    straighten(layers, x, widths, gap / 2, real)
     left = min((x[n] - widths[n] / 2 for n in range(len(x))), default=0.0)
     return [value - left for value in x]
+
+
+def straighten(layers: Layers, x: list[float], widths: Sequence[float], gap: float, real: int) -> None:
+    """Let the bends of a long edge stand one below the other, as far down as the nodes beside them leave room."""
+    place = places(layers.order)
+    chain: list[int] = []
+    low, high = -math.inf, math.inf
+    for n in range(real, len(x)):
+        layer, i = layers.order[layers.rank[n]], place[n]
+        left = max((x[m] + widths[m] / 2 + gap for m in layer[max(i - 1, 0) : i]), default=-math.inf)
+        right = min((x[m] - widths[m] / 2 - gap for m in layer[i + 1 : i + 2]), default=math.inf)
+        follows = chain and layers.above[n] == [chain[-1]]
+        if not follows or max(low, left) > min(high, right):
+            align(chain, x, low, high)
+            chain, low, high = [], -math.inf, math.inf
+        chain.append(n)
+        low, high = max(low, left), min(high, right)
+    align(chain, x, low, high)
+
+
+def align(chain: Sequence[int], x: list[float], low: float, high: float) -> None:
+    """Give the bends of a chain one place, within the room that there is for all of them."""
+    if chain and low <= high:
+        common = min(max(sum(x[n] for n in chain) / len(chain), low), high)
+        for n in chain:
+            x[n] = common
 
 
 def settle_layer(
@@ -283,7 +312,7 @@ def ascending(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
     >>> ascending([1.0, 4.0, 2.0, 5.0], [1.0, 1.0, 1.0, 1.0])
     [1.0, 3.0, 3.0, 5.0]
     """
-    pools: list[tuple[float, float, int]] = []    # mean, weight, length
+    pools: list[tuple[float, float, int]] = []  # mean, weight, length
     for value, weight in zip(wanted, weights, strict=True):
         pool = value, weight, 1
         while pools and pools[-1][0] > pool[0]:

@@ -1,4 +1,4 @@
-"""The frame of a figure: scales, ticks with round numbers, labels, and marks placed by data coordinates, as SVG text."""
+"""The frame of a figure: scales, ticks with round numbers, labels, and marks placed by data coordinates."""
 
 from __future__ import annotations
 
@@ -58,11 +58,13 @@ def nice_ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 def tick_label(value: float, step: float, *, years: bool = False) -> str:
     """A tick's number with as many decimals as its step needs, and a true minus sign; thousands are set apart."""
+    if abs(value) < 1e-9 * step:
+        value = 0.0    # what is left of adding steps
     decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     if abs(value) >= 1e6 or (value and abs(value) < 1e-4):
         return f"{value:g}".replace("-", "−")
     text = f"{value:.{decimals}f}" if years or abs(value) < 10_000 else f"{value:,.{decimals}f}".replace(",", "\u2009")
-    return (text if float(text.replace("\u2009", "")) else text.lstrip("-")).replace("-", "−")
+    return text.replace("-", "−")
 
 
 def limits(values: Any, *, pad: float = 0.04) -> tuple[float, float]:
@@ -108,7 +110,7 @@ class Axes:
     ):
         self.x, self.y, self.size, self.grid = x, y, size, grid
         self.labels = xlabel, ylabel, title
-        self.xticks = self.ticks(x, xticks, max(2, int(size[0] / 75)))
+        self.xticks = self.ticks(x, xticks, max(2, int(size[0] / 58)))
         self.yticks = self.ticks(y, yticks, max(2, int(size[1] / 45)))
         widest = max((len(text) for text in self.yticks.values()), default=0)
         self.left = 12 + 6.6 * widest + (18 if ylabel else 0) if left is None else left
@@ -164,10 +166,11 @@ class Axes:
         edges, heights = np.asarray(edges, float), np.asarray(heights, float)
         u, v = self.at(edges, 0.0)
         tops = self.at(0.0, heights)[1]
-        base = float(np.ravel(v)[0]) if np.ndim(v) else float(v)
+        base = float(v)
+        gap = min(0.4, 0.05 * float(np.diff(u).min()))
         d = "".join(
-            f"M{a:.1f} {base:.1f}V{t:.1f}H{b:.1f}V{base:.1f}Z"
-            for a, b, t in zip((u[:-1] + 0.4).tolist(), (u[1:] - 0.4).tolist(), tops.tolist(), strict=True)
+            f"M{a:.2f} {base:.1f}V{t:.1f}H{b:.2f}V{base:.1f}Z"
+            for a, b, t in zip((u[:-1] + gap).tolist(), (u[1:] - gap).tolist(), tops.tolist(), strict=True)
             if t < base
         )
         self.marks.append(f'<path d="{d}" fill="{colour(k)}" fill-opacity="{opacity:g}"/>')
@@ -177,13 +180,15 @@ class Axes:
         u, v = self.at(x, y)
         d = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(np.ravel(u).tolist(), np.ravel(v).tolist(), strict=True))
         self.marks.append(
-            f'<path d="{d}" stroke="{colour(k)}" stroke-width="{2 * radius:g}" stroke-linecap="round" stroke-opacity="{opacity:g}"/>'
+            f'<path d="{d}" stroke="{colour(k)}" stroke-width="{2 * radius:g}" stroke-linecap="round" '
+            f'stroke-opacity="{opacity:g}"/>'
         )
 
     def segment(self, start: tuple[float, float], end: tuple[float, float], k: int = 0, *, width: float = 2.0) -> None:
         """A straight line between two points."""
         (a, b), (c, d) = self.at(*start), self.at(*end)
-        self.marks.append(f'<path d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" stroke="{colour(k)}" stroke-width="{width:g}" stroke-linecap="round"/>')
+        look = f'stroke="{colour(k)}" stroke-width="{width:g}" stroke-linecap="round"'
+        self.marks.append(f'<path d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" {look}/>')
 
     def cells(self, xedges: Any, yedges: Any, counts: Any, *, levels: int = 9) -> None:
         """A rectangle for each count that is not zero, darker the higher: one path for all of a level."""
@@ -194,13 +199,14 @@ class Axes:
         for number in range(1, levels + 1):
             places = np.argwhere(level == number)
             d = "".join(f"M{u[i]:.1f} {v[j + 1]:.1f}h{w:.2f}v{h:.2f}h{-w:.2f}z" for i, j in places)
-            self.marks.append(f'<path d="{d}" fill="{colour(0)}" fill-opacity="{number / levels:.2f}"/>')
+            look = f'fill="{colour(0)}" fill-opacity="{number / levels:.2f}" shape-rendering="crispEdges"'
+            self.marks.append(f'<path d="{d}" {look}/>')
 
-    def text(self, x: float, y: float, text: str, *, anchor: str = "start", shift: tuple[float, float] = (0, 0), k: int | None = None) -> None:
-        """A text at a point."""
+    def text(self, x: float, y: float, text: str, *, shift: tuple[float, float] = (0, 0), k: int | None = None) -> None:
+        """A text that begins at a point."""
         u, v = self.at(x, y)
         style = "" if k is None else f' style="fill:{colour(k)}"'
-        self.marks.append(f'<text x="{u + shift[0]:.1f}" y="{v + shift[1]:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>')
+        self.marks.append(f'<text x="{u + shift[0]:.1f}" y="{v + shift[1]:.1f}"{style}>{escape(text)}</text>')
 
     def legend(self, names: Sequence[tuple[str, int]]) -> None:
         """The names of series in one line above the frame, which needs a title for room (a blank one will do)."""
@@ -236,7 +242,8 @@ class Axes:
             yield f'<text x="{middle:.1f}" y="{self.size[1] - 5:.1f}" text-anchor="middle">{escape(xlabel)}</text>'
         if ylabel:
             height = (self.top + self.bottom) / 2
-            yield f'<text transform="translate(13 {height:.1f}) rotate(-90)" text-anchor="middle">{escape(ylabel)}</text>'
+            turn = f"translate(13 {height:.1f}) rotate(-90)"
+            yield f'<text transform="{turn}" text-anchor="middle">{escape(ylabel)}</text>'
         if title:
             yield f'<text class="title" x="{self.left:.1f}" y="16">{escape(title)}</text>'
 
@@ -254,7 +261,22 @@ def join_panels(panels: Sequence[Axes], columns: int = 1) -> str:
         f'<g transform="translate({w * (i % columns):g} {h * (i // columns):g})">{panel.group()}</g>'
         for i, panel in enumerate(panels)
     ]
+    return to_svg(groups, width, height)
+
+
+def stack_panels(panels: Sequence[Axes]) -> str:
+    """Panels of one width one below the other, as one SVG text."""
+    at, groups = 0.0, []
+    for panel in panels:
+        groups.append(f'<g transform="translate(0 {at:g})">{panel.group()}</g>')
+        at += panel.size[1]
+    return to_svg(groups, panels[0].size[0], at)
+
+
+def to_svg(groups: Sequence[str], width: float, height: float) -> str:
+    """A picture of its own."""
     return (
-        f'<svg class="pellucid-figure" xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}"><style>{STYLE}</style>{"".join(groups)}</svg>'
+        '<svg class="pellucid-figure" xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
+        f"<style>{STYLE}</style>{''.join(groups)}</svg>"
     )

@@ -48,22 +48,25 @@ class Outcome:
 
 
 def run_cell(source: str, namespace: dict[str, Any], name: str) -> Outcome:
-    """Execute `source` in `namespace`; `name` stands for the file in errors, and in the provenance of graphs.
+    r"""Execute `source` in `namespace`; `name` stands for the file in errors, and in the provenance of graphs.
 
     Examples
     --------
-    >>> run_cell("x = 2\\nprint('hello')\\nx + 1", {}, "cell").text
-    'hello\\n3'
+    >>> run_cell("x = 2\nprint('hello')\nx + 1", {}, "cell").text
+    'hello\n3'
     """
     linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     tree = ast.parse(source, name)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    shown = last.value if isinstance(last, ast.Expr) else None
+    if shown is not None:
+        tree.body.pop()
     printed, value = io.StringIO(), None
     start = time.perf_counter()
     with contextlib.redirect_stdout(printed), logging_to(printed):
         exec(compile(tree, name, "exec"), namespace)  # noqa: S102  # running the lesson's own cells is what this is for
-        if last is not None:
-            value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # noqa: S307
+        if shown is not None:
+            value = eval(compile(ast.Expression(shown), name, "eval"), namespace)  # noqa: S307
     seconds = time.perf_counter() - start
     # What prints may return where it printed to, and that is not worth showing.
     return Outcome(source, printed.getvalue(), None if value is printed else value, seconds)

@@ -32,7 +32,8 @@ def load(name: str) -> dict[str, np.ndarray]:
     """
     path = DATA / f"{name}.csv"
     if not path.is_file():
-        raise ValueError(f"There is no data set {name!r}; there are {', '.join(sorted(p.stem for p in DATA.glob('*.csv')))}.")
+        known = ", ".join(sorted(p.stem for p in DATA.glob("*.csv")))
+        raise ValueError(f"There is no data set {name!r}; there are {known}.")
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(line for line in file if not line.startswith("#"))
     return {name: as_column(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}

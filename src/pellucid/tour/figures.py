@@ -1,4 +1,4 @@
-"""The figures of the lesson: histograms, densities, traces, intervals and bars, drawn as SVG without a plotting library."""
+"""The figures of the lesson, drawn as SVG without a plotting library: histograms, traces, intervals and bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.tour.axes import Axes, join_panels, limits, nice_step, nice_ticks
+from pellucid.inference.diagnose import hdi
+from pellucid.inference.trace import element_labels
+from pellucid.tour.axes import Axes, join_panels, limits, nice_step, nice_ticks, stack_panels
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = " ·░▒▓█"
@@ -82,15 +84,6 @@ def smooth(x: np.ndarray, grid: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-0.5 * z * z) @ counts[full] / (len(x) * width * np.sqrt(2 * np.pi))
 
 
-def hdi(values: np.ndarray, prob: float) -> tuple[float, float]:
-    """The shortest interval that holds the share `prob` of the values."""
-    x = np.sort(np.ravel(values))
-    inside = max(1, int(np.ceil(prob * len(x))))
-    widths = x[inside - 1 :] - x[: len(x) - inside + 1]
-    start = int(np.argmin(widths))
-    return float(x[start]), float(x[start + inside - 1])
-
-
 # Sketches in characters.
 
 
@@ -111,7 +104,8 @@ def histogram_sketch(values: np.ndarray, columns: int = 48, rows: int = 5) -> st
     low, high = float(values.min()), float(values.max())
     counts, _ = np.histogram(values, bins=columns, range=(low, high))
     levels = np.round(counts / counts.max() * rows * 8).astype(int)
-    lines = ["".join(BLOCKS[min(max(n - 8 * row, 0), 8)] for n in levels.tolist()).rstrip() for row in reversed(range(rows))]
+    block = lambda n, row: BLOCKS[min(max(n - 8 * row, 0), 8)]  # noqa: E731
+    lines = ["".join(block(n, row) for n in levels.tolist()).rstrip() for row in reversed(range(rows))]
     ends = f"{low:.4g}", f"{high:.4g}"
     return "\n".join([*lines, ends[0] + ends[1].rjust(columns - len(ends[0]))])
 
@@ -138,7 +132,9 @@ def intervals_sketch(names: Sequence[str], inner: Any, middle: Any, columns: int
 # The figures.
 
 
-def histogram(values: Any, *, density: Callable[[np.ndarray], Any] | None = None, xlabel: str = "value", title: str = "") -> Figure:
+def histogram(
+    values: Any, *, density: Callable[[np.ndarray], Any] | None = None, xlabel: str = "value", title: str = ""
+) -> Figure:
     """A histogram of values, scaled to area one, under a density curve if one is given.
 
     Parameters
@@ -178,20 +174,12 @@ def draws_of(posterior: Any, names: Sequence[str]) -> list[tuple[str, np.ndarray
     for name in names:
         variable = posterior[name]
         array = np.asarray(getattr(variable, "values", variable), float)
-        labels = element_names(name, variable, array.shape[2:])
+        event = getattr(variable, "dims", ())[2:]
+        coords = {d: variable.coords[d].values for d in event if d in variable.coords}
+        labels = element_labels(name, array.shape[2:], dims=event or None, coords=coords)
         flat = array.reshape(*array.shape[:2], -1)
         found += [(label, flat[..., i]) for i, label in enumerate(labels)]
     return found
-
-
-def element_names(name: str, variable: Any, shape: tuple[int, ...]) -> list[str]:
-    """``theta[A]`` for the elements of an array that has coordinates, else ``theta[0]``."""
-    if not shape:
-        return [name]
-    dims = getattr(variable, "dims", ())[2:]
-    coords = [np.asarray(variable.coords[d].values) if d in getattr(variable, "coords", ()) else range(n) for d, n in zip(dims, shape, strict=False)]
-    coords = coords or [range(n) for n in shape]
-    return [f"{name}[{', '.join(str(c[i]) for c, i in zip(coords, index, strict=True))}]" for index in np.ndindex(*shape)]
 
 
 def traces(posterior: Any, names: Sequence[str], *, bounds: Mapping[str, float] | None = None) -> Figure:
@@ -218,7 +206,7 @@ def density_panel(label: str, draws: np.ndarray, low: float) -> Axes:
     curves = [density_curve(chain, low=low) for chain in draws]
     top = max(float(height.max()) for _, height in curves)
     span = min(float(grid[0]) for grid, _ in curves), max(float(grid[-1]) for grid, _ in curves)
-    axes = Axes(span, (0.0, top * 1.06), (380.0, 190.0), title=label, yticks=[], left=18.0)
+    axes = Axes(span, (0.0, top * 1.06), (376.0, 180.0), title=label, yticks=[], left=18.0)
     for k, (grid, height) in enumerate(curves):
         axes.line(grid, height, k, width=1.5)
     return axes
@@ -227,7 +215,7 @@ def density_panel(label: str, draws: np.ndarray, low: float) -> Axes:
 def trace_panel(draws: np.ndarray) -> Axes:
     """Every so many a draw of each chain."""
     every = max(1, -(-draws.shape[1] // SHOWN_DRAWS))
-    axes = Axes((0, draws.shape[1]), limits(draws), (400.0, 190.0), title=" ", left=52.0)
+    axes = Axes((0, draws.shape[1]), limits(draws), (376.0, 180.0), title=" ", left=52.0)
     for k, chain in enumerate(draws):
         axes.line(np.arange(len(chain))[::every], chain[::every], k, width=0.8, opacity=0.65)
     return axes
@@ -236,7 +224,7 @@ def trace_panel(draws: np.ndarray) -> Axes:
 def intervals(
     posterior: Any, names: Sequence[str], *, prob: float = 0.94, data: Any = None, xlabel: str = "", title: str = ""
 ) -> Figure:
-    """The mean, the middle half and the shortest interval of each element, one a row; data of each as open marks beside.
+    """The mean, the middle half and the shortest interval of each element, one a row, and its data beside it.
 
     Parameters
     ----------
@@ -248,12 +236,13 @@ def intervals(
         One observation for each row.
     """
     rows = draws_of(posterior, names)
-    outer = [hdi(draws, prob) for _, draws in rows]
+    outer = [tuple(hdi(draws, prob)) for _, draws in rows]
     inner = [tuple(np.quantile(draws, [0.25, 0.75])) for _, draws in rows]
     means = [float(draws.mean()) for _, draws in rows]
     labels = {float(len(rows) - i): label for i, (label, _) in enumerate(rows)}
     span = limits([*np.ravel(outer), *(np.ravel(data) if data is not None else ())])
-    axes = Axes(span, (0.4, len(rows) + 0.7), (560.0, 70.0 + 27 * len(rows)), yticks=labels, xlabel=xlabel, title=title or " ", grid="x")
+    size = 560.0, 70.0 + 27 * len(rows)
+    axes = Axes(span, (0.4, len(rows) + 0.7), size, yticks=labels, xlabel=xlabel, title=title or " ", grid="x")
     for y, long, short, middle in zip(labels, outer, inner, means, strict=True):
         axes.segment((long[0], y), (long[1], y), 0, width=1.6)
         axes.segment((short[0], y), (short[1], y), 0, width=4.5)
@@ -279,28 +268,17 @@ def rate_figure(years: Any, counts: Any, rates: Any, changes: Any, *, prob: floa
     t, n = np.asarray(years, float), np.asarray(counts, float)
     low, median, high = np.quantile(np.asarray(rates, float), [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=0)
     span = float(t[0]) - 1, float(t[-1]) + 2
-    top = Axes(span, (0.0, float(n.max()) + 0.6), (780.0, 270.0), ylabel="disasters a year", title=" ", left=48.0)
+    top = Axes(span, (0.0, float(n.max()) + 0.6), (760.0, 270.0), ylabel="disasters a year", title=" ", left=48.0)
     top.bars(np.concatenate([t, t[-1:] + 1]), n, 5, opacity=0.35)
     top.area(t + 0.5, low, high, 0, opacity=0.3)
     top.line(t + 0.5, median, 0, width=2.2)
     top.legend([("counts", 5), (f"rate: median and {100 * prob:g} %", 0)])
     heights, edges = np.histogram(changes, bins=np.arange(span[0], span[1] + 0.25, 0.25), density=True)
-    low_panel = Axes(span, (0.0, float(heights.max()) * 1.1), (780.0, 150.0), ylabel="density", xlabel="moment of change (year)", left=48.0)
-    low_panel.bars(edges, heights, 1, opacity=0.7)
-    sketch = f"{histogram_sketch(np.asarray(changes, float), rows=4)}"
-    svg = join_stack([top, low_panel])
-    return Figure(svg, "counts, posterior rate and moment of change", sketch)
-
-
-def join_stack(panels: Sequence[Axes]) -> str:
-    """Panels of one width and different heights, one below the other."""
-    width, at, groups = panels[0].size[0], 0.0, []
-    for panel in panels:
-        groups.append(f'<g transform="translate(0 {at:g})">{panel.group()}</g>')
-        at += panel.size[1]
-    frame = join_panels([Axes((0, 1), (0, 1), (width, at), xticks=[], yticks=[])])
-    head, style_end = frame.split("</style>")[0], "</style>"
-    return f"{head}{style_end}{''.join(groups)}</svg>"
+    scale = 0.0, float(heights.max()) * 1.1
+    bottom = Axes(span, scale, (760.0, 150.0), ylabel="density", xlabel="moment of change (year)", left=48.0)
+    bottom.bars(edges, heights, 1, opacity=0.7)
+    sketch = histogram_sketch(np.asarray(changes, float), rows=4)
+    return Figure(stack_panels([top, bottom]), "counts, posterior rate and moment of change", sketch)
 
 
 def stage_bars(stages: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:

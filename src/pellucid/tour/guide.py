@@ -81,12 +81,12 @@ class Terminal:
 
 
 def settings_for(block: Block, *, seed: int | None, quick: bool) -> str:
-    """The source of a cell, with the numbers that the caller asked for where it is tagged as settings.
+    r"""The source of a cell, with the numbers that the caller asked for where it is tagged as settings.
 
     Examples
     --------
-    >>> settings_for(Block("python", "seed = 1\\ndraws, tune = 9, 9", ("settings",)), seed=7, quick=True)
-    'seed = 7\\ndraws, tune = 200, 200'
+    >>> settings_for(Block("python", "seed = 1\ndraws, tune = 9, 9", ("settings",)), seed=7, quick=True)
+    'seed = 7\ndraws, tune = 200, 200'
     """
     source = block.content
     if "settings" in block.tags:
@@ -97,9 +97,16 @@ def settings_for(block: Block, *, seed: int | None, quick: bool) -> str:
     return source
 
 
-def walk(lesson: Lesson, terminal: Terminal, *, seed: int | None = None, quick: bool = False) -> Iterator[Part]:
+def walk(
+    lesson: Lesson,
+    terminal: Terminal,
+    *,
+    seed: int | None = None,
+    quick: bool = False,
+    namespace: dict[str, Any] | None = None,
+) -> Iterator[Part]:
     """Run the cells in order, in one namespace; each chapter is given out when it is done."""
-    namespace: dict[str, Any] = {"__name__": "__main__"}
+    namespace = {"__name__": "__main__"} if namespace is None else namespace
     number = 0
     for part, blocks in [(Part(""), lesson.introduction), *((Part(c.title), c.blocks) for c in lesson.chapters)]:
         if part.title:
@@ -119,7 +126,12 @@ def walk(lesson: Lesson, terminal: Terminal, *, seed: int | None = None, quick: 
 
 
 def tour(
-    output: Path, *, seed: int | None = None, quick: bool = False, stream: TextIO | None = None, colour: bool | None = None
+    output: Path,
+    *,
+    seed: int | None = None,
+    quick: bool = False,
+    stream: TextIO | None = None,
+    colour: bool | None = None,
 ) -> Path:
     """Walk through the lesson in the terminal, and write it as a page.
 
@@ -149,8 +161,8 @@ def tour(
     start = time.perf_counter()
     if not output.resolve().parent.is_dir():
         raise FileNotFoundError(f"There is no folder {output.resolve().parent} to write {output.name} to.")
-    stream = stream or sys.stdout
-    terminal = Terminal(stream, colour=stream.isatty() if colour is None else colour)
+    shown = sys.stdout if stream is None else stream
+    terminal = Terminal(shown, colour=shown.isatty() if colour is None else colour)
     lesson = read_lesson()
     terminal.heading(f"pellucid: {lesson.title}")
     parts = list(walk(lesson, terminal, seed=seed, quick=quick))

@@ -23,7 +23,9 @@ def kind_of(token: tokenize.TokenInfo, before: str) -> str:
             return "definition"
         return "builtin" if token.string in BUILTINS and before != "." else ""
     name = tokenize.tok_name[token.type]
-    return {"COMMENT": "comment", "NUMBER": "number", "STRING": "string"}.get(name, "string" if name.startswith("FSTRING") else "")
+    if name.startswith("FSTRING"):  # since Python 3.12 the parts of a formatted string are tokens
+        return "string"
+    return name.lower() if name in {"COMMENT", "NUMBER", "STRING"} else ""
 
 
 def pieces(source: str) -> Iterator[tuple[str, str]]:
@@ -44,7 +46,7 @@ def pieces(source: str) -> Iterator[tuple[str, str]]:
         if token.string.strip():
             before = token.string
         if kind:
-            begin = starts[token.start[0] - 1] + token.start[1]
+            begin = max(at, starts[token.start[0] - 1] + token.start[1])
             end = starts[token.end[0] - 1] + token.end[1]
             if begin > at:
                 yield "", source[at:begin]

@@ -79,11 +79,11 @@ def as_prose(block: Block) -> Block:
 
 
 def read_blocks(text: str) -> Iterator[Block]:
-    """Headings, fenced blocks and the paragraphs between them.
+    r"""Headings, fenced blocks and the paragraphs between them.
 
     Examples
     --------
-    >>> [(b.kind, b.content, b.tags) for b in read_blocks("# A\\n\\nwords\\n\\n```python settings\\nx = 1\\n```\\n")]
+    >>> [(b.kind, b.content, b.tags) for b in read_blocks("# A\n\nwords\n\n```python settings\nx = 1\n```\n")]
     [('heading', 'A', ('1',)), ('prose', 'words', ()), ('python', 'x = 1', ('settings',))]
     """
     prose: list[str] = []

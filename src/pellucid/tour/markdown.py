@@ -33,11 +33,11 @@ def inline_html(text: str) -> str:
 
 
 def to_html(text: str) -> str:
-    """A paragraph, a list or a heading.
+    r"""A paragraph, a list or a heading.
 
     Examples
     --------
-    >>> to_html("- one\\n- two")
+    >>> to_html("- one\n- two")
     '<ul><li>one</li><li>two</li></ul>'
     """
     heading = re.match(r"(#+) (.*)", text)
@@ -64,7 +64,7 @@ def to_terminal(text: str, width: int, *, colour: bool) -> str:
     --------
     >>> print(to_terminal("some *words* on `code`", 12, colour=False))
     some words
-    on code
+    on `code`
     """
     items = list_items(text)
     if items:
@@ -73,23 +73,24 @@ def to_terminal(text: str, width: int, *, colour: bool) -> str:
 
 
 def wrap(text: str, width: int, first: str, rest: str, *, colour: bool) -> str:
-    """One paragraph. The codes are put in after wrapping, so that they take no room."""
-    found = []
+    """One paragraph; the codes of colours are put in after wrapping, so that they take no room."""
+    marked: list[tuple[str, str]] = []
 
-    def note(match: re.Match[str]) -> str:
-        kind = match.lastgroup or ""
-        words = match["label"] if kind == "link" else match[kind]
-        # One mark for each word and gap: a marked text may be broken across lines.
-        found.extend((word, kind) for word in words.split(" "))
+    def mark(found: re.Match[str]) -> str:
+        kind = found.lastgroup or ""
+        words = found["label"] if kind == "link" else found[kind]
+        if not colour:
+            return f"`{words}`" if kind == "code" else words
+        # A mark for each word: the text may be broken between them.
+        marked.extend((word, CODES.get(kind, "4")) for word in words.split(" "))
         return " ".join("\x00" + word for word in words.split(" "))
 
-    plain = INLINE.sub(note, text)
-    lines = textwrap.fill(plain, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False)
-    queue = iter(found)
-
-    def paint(_: re.Match[str]) -> str:
-        word, kind = next(queue)
-        code = CODES.get(kind)
-        return f"\x1b[{code}m{word}\x1b[0m" if colour and code else word
-
-    return re.sub("|".join("\x00" + re.escape(word) for word, _ in sorted(set(found), key=lambda f: -len(f[0]))) or "\x00", paint, lines)
+    wrapping = textwrap.TextWrapper(
+        width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+    first_piece, *pieces = wrapping.fill(INLINE.sub(mark, text)).split("\x00")
+    painted = [
+        f"\x1b[{code}m{word}\x1b[0m{piece.removeprefix(word)}"
+        for (word, code), piece in zip(marked, pieces, strict=True)
+    ]
+    return first_piece + "".join(painted)
