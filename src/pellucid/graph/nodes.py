@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pellucid.graph.provenance import Line, user_line
@@ -136,6 +136,12 @@ class Op:
     ) -> Sequence[Variable | None]:
         """Like `pullback`, when only the gradients of the `wanted` inputs are needed."""
         return self.pullback(inputs, outputs, gradients)
+
+    def must_agree(
+        self, inputs: Sequence[Variable], extents: Sequence[Sequence[Any]], outputs: Sequence[Sequence[Any]]
+    ) -> Iterable[tuple[Any, Any, int]]:
+        """Lengths that must be equal once they are known: (one, the other, the axis to name in the error)."""
+        return ()
 
     def expand(self, *inputs: Variable) -> Variable | Sequence[Variable] | None:
         """The same value in simpler ops, or None for a primitive."""

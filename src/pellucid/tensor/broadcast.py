@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pellucid.graph.nodes import Variable
@@ -97,3 +97,14 @@ def check_stretch(variables: Sequence[Variable], shapes: Sequence[tuple[int, ...
                 f"axis -{axis} has lengths {sorted(fixed)}; only an axis that is known to have length 1 while "
                 "the graph is written may stretch (use x[:, None], pt.col, pt.row, or shape=(1, ...))"
             )
+
+
+def unstretched(
+    variables: Sequence[Variable], extents: Sequence[Sequence[Extent]], out: Sequence[Extent]
+) -> Iterator[tuple[Extent, Extent, int]]:
+    """The lengths that must equal those of a broadcast's result: of all axes that are not known to stretch."""
+    for v, mine in zip(variables, extents, strict=True):
+        for i, n in enumerate(mine):
+            axis = len(out) - len(mine) + i
+            if v.type.shape[i] != 1:
+                yield n, out[axis], axis

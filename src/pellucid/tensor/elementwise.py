@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
-from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, check_stretch
+from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, check_stretch, unstretched
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.operators import method
 from pellucid.tensor.types import TensorType, TensorVariable, as_operands, canonical_dtype
@@ -120,6 +120,9 @@ class Elementwise(Op):
     def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
         """The extents of the output."""
         return [broadcast_extents(inputs, extents)]
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        return unstretched(inputs, extents, outputs[0])
 
     def orders(self, inputs: tuple[Variable, ...]) -> tuple[tuple[Variable, ...], ...]:
         return (inputs, inputs[::-1]) if self.commutes else (inputs,)

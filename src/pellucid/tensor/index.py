@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,14 @@ import numpy as np
 from pellucid.graph.nodes import Op, Variable
 from pellucid.graph.provenance import describe, user_line
 from pellucid.tensor.arithmetic import clip, eq, lt, maximum, switch
-from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, name_with_shape, shape_error
+from pellucid.tensor.broadcast import (
+    Extent,
+    broadcast_extents,
+    broadcast_static,
+    name_with_shape,
+    shape_error,
+    unstretched,
+)
 from pellucid.tensor.create import arange, extents_of, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
@@ -210,6 +217,9 @@ class IncSubtensor(Op):
         """The extents of the updated part."""
         return tuple(self.picks.lengths(inputs[0], [static_bound(g) for g in inputs[2:]], extents[0]))
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        return unstretched(inputs[1:2], extents[1:2], self.update_extents(inputs, extents))
+
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         given = inputs[2:]
         (g,) = gradients
@@ -290,6 +300,10 @@ class Gather(Op):
         inner = yield from self.place(k, index, x, indices)
         return (yield x, inner)
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        rank = len(outputs[0]) - (len(extents[0]) - len(self.axes))
+        return unstretched(inputs[1:], extents[1:], outputs[0][:rank])
+
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         x, *indices = inputs
         return [Scatter(self.axes, False)(zeros_like(x), gradients[0], *indices)] + [None] * len(indices)
@@ -345,6 +359,11 @@ class Scatter(Op):
     def update_extents(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> tuple[Extent, ...]:
         """The extents of the updated part."""
         return self.picks.infer_shape([inputs[0], *inputs[2:]], [extents[0], *extents[2:]])[0]
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        part = self.update_extents(inputs, extents)
+        yield from unstretched(inputs[1:2], extents[1:2], part)
+        yield from self.picks.must_agree([inputs[0], *inputs[2:]], [extents[0], *extents[2:]], [part])
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable | None]:
         x, _, *indices = inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from pellucid.tensor.broadcast import (
     check_stretch,
     name_with_shape,
     shape_error,
+    unstretched,
 )
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import cast, floating_dtype
@@ -70,6 +71,11 @@ class MatMul(Op):
     def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
         """Raise ValueError when a batch axis that is not known to have length 1 would have to stretch."""
         check_stretch(inputs, [a.shape for a in arrays], core=2)
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        lead = outputs[0][:-2]
+        yield from unstretched([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents], lead)  # type: ignore[arg-type]
+        yield extents[0][-1], extents[1][-2], len(outputs[0]) - 1
 
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.matmul(a, b)
@@ -246,6 +252,9 @@ class Cholesky(Op):
     def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
         return [extents[0]]
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        yield extents[0][-1], extents[0][-2], len(extents[0]) - 2
+
     def impl(self, xp: Any, a: Any) -> Any:
         if xp.name == "jax":
             return xp.linalg.cholesky(a)
@@ -332,6 +341,12 @@ class SolveTriangular(Op):
     def check_arrays(self, inputs: Sequence[Variable], arrays: Sequence[Any]) -> None:
         """Raise ValueError when a batch axis that is not known to have length 1 would have to stretch."""
         check_stretch(inputs, [a.shape for a in arrays], core=2)
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        lead = outputs[0][:-2]
+        yield from unstretched([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents], lead)  # type: ignore[arg-type]
+        yield extents[0][-1], extents[1][-2], len(outputs[0]) - 2
+        yield extents[0][-1], extents[0][-2], len(extents[0]) - 2
 
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         solve = xp.scipy_linalg.solve_triangular

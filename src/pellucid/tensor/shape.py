@@ -6,7 +6,7 @@ They stand in one file because lengths, axes and reshapes are defined in terms o
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
 from pellucid.tensor.arithmetic import floor_div, mul
-from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, shape_error
+from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, shape_error, unstretched
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant, static_value
@@ -308,6 +308,14 @@ def static_extents(extents: Sequence[int | Variable]) -> tuple[int | None, ...]:
     return tuple(n if isinstance(n, int) else static_value(n) for n in extents)
 
 
+def total(extents: Sequence[Extent]) -> Extent:
+    """The product of lengths: a number where all are."""
+    found: Any = math.prod(n for n in extents if isinstance(n, int))
+    for n in extents:
+        found = found if isinstance(n, int) else n if isinstance(found, int) and found == 1 else mul(found, n)
+    return found
+
+
 @dataclass(frozen=True)
 class Reshape(Op):
     """The elements of x, in row-major order, under another shape (x, length, length, ...)."""
@@ -333,6 +341,9 @@ class Reshape(Op):
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n if static_value(n) is None else int(static_value(n)) for n in inputs[1:])]
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        yield total(extents[0]), total(outputs[0]), 0
 
     def impl(self, xp: Any, x: Any, *extents: Any) -> Any:
         return xp.reshape(x, tuple(int(n) for n in extents))
@@ -436,6 +447,9 @@ class BroadcastTo(Op):
                     "graph is written may stretch"
                 )
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        return unstretched(inputs[:1], extents[:1], outputs[0])
+
     def impl(self, xp: Any, x: Any, *extents: Any) -> Any:
         return xp.broadcast_to(x, tuple(int(n) for n in extents))
 
@@ -502,6 +516,11 @@ class SpecifyShape(Op):
     def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n if s is None else s for s, n in zip(self.shape, extents[0], strict=True))]
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        yield from (
+            (n, s, axis) for axis, (n, s) in enumerate(zip(extents[0], self.shape, strict=True)) if s is not None
+        )
+
     def impl(self, xp: Any, x: Any) -> Any:
         if any(s not in (None, n) for s, n in zip(self.shape, x.shape, strict=True)):
             raise ValueError(f"A value of shape {x.shape} was promised to have shape {self.shape}.")
@@ -559,6 +578,10 @@ class Join(Op):
                 if axis != self.axis and isinstance(n, int):
                     out[axis] = n
         return [tuple(out)]
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        for part in extents:
+            yield from ((n, outputs[0][axis], axis) for axis, n in enumerate(part) if axis != self.axis)
 
     def impl(self, xp: Any, *parts: Any) -> Any:
         return xp.concatenate(parts, axis=self.axis)

@@ -295,3 +295,25 @@ def test_random_graphs_agree_with_the_interpreter(data):
     expected = function([a, b, c], outputs, backend="numpy", on_unused_input="ignore", rewrite=False)(*arrays)
     for x, y in zip(native, expected, strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("build", "arrays"),
+    [
+        (lambda x, y: pt.broadcast_to(x, (5, 3)), [np.ones((2, 3)), np.ones((1, 1))]),
+        (lambda x, y: x @ y, [np.ones((2, 3)), np.ones((4, 2))]),
+        (lambda x, y: (x @ y[:, 0]), [np.ones((2, 3)), np.ones((4, 2))]),
+        (lambda x, y: x.reshape((7, 2)), [np.ones((2, 3)), np.ones((1, 1))]),
+        (lambda x, y: pt.concatenate([x, y]), [np.ones((2, 3)), np.ones((2, 4))]),
+        (lambda x, y: x[1:].set(y), [np.ones((3, 3)), np.ones((4, 3))]),
+        (lambda x, y: x[[0, 1]].inc(y), [np.ones((3, 3)), np.ones((3, 3))]),
+        (lambda x, y: pt.solve_triangular(x, y), [np.eye(3), np.ones((4, 2))]),
+        (lambda x, y: pt.cholesky(x), [np.ones((2, 3)), np.ones((1, 1))]),
+        (lambda x, y: pt.specify_shape(x, (4, None)), [np.ones((2, 3)), np.ones((1, 1))]),
+    ],
+)
+def test_lengths_that_must_agree_are_checked_before_memory_is_read(build, arrays):
+    x, y = pt.matrix("x"), pt.matrix("y")
+    f = function([x, y], [build(x, y)], on_unused_input="ignore", backend="llvm", rewrite=False)
+    with pytest.raises(ValueError, match=r"(?s)do not fit.*lengths.*test_backend.py"):
+        f(*arrays)

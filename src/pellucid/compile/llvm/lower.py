@@ -138,18 +138,9 @@ class Extents:
             if isinstance(v.type, TensorType):
                 static = zip(v.type.shape, extents, strict=True)
                 self.of[v] = tuple(n if n is not None else self.find(self.symbol(e)) for n, e in static)
-        if isinstance(node.op, Elementwise):
-            self.align(node)
-
-    def align(self, node: Apply) -> None:
-        """The axes of an elementwise op that do not stretch have one length."""
-        out = self.of[node.outputs[0]]
-        for v in node.inputs:
-            mine = self.of[v]
-            for i, n in enumerate(mine):
-                axis = len(out) - len(mine) + i
-                if v.type.shape[i] != 1:
-                    self.unite(n, out[axis], node, axis)
+        outputs = [self.of.get(v, ()) for v in node.outputs]
+        for first, second, axis in node.op.must_agree(node.inputs, inputs, outputs):
+            self.unite(self.symbol(first), self.symbol(second), node, axis)
 
     def final(self, v: Variable) -> tuple[Extent, ...]:
         """The extents of a variable, by their representatives."""
