@@ -33,7 +33,9 @@ def first_line(text: str) -> str:
 def complaint(shown: str, expected: Block) -> str:
     """What is wrong with the output of a cell; empty if nothing."""
     kept = first_line if "varies" in expected.tags else str
-    return "" if kept(shown) == kept(expected.content) else f"line {expected.line} says\n{expected.content}\nbut the code before it shows\n{shown}\n"
+    if kept(shown) == kept(expected.content):
+        return ""
+    return f"line {expected.line} says\n{expected.content}\nbut the code before it shows\n{shown}\n"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

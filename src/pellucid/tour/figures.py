@@ -312,9 +312,11 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> duration(0.0123), duration(1.5), duration(75)
-    ('12.3 ms', '1.50 s', '75.0 s')
+    >>> duration(0.00005), duration(0.0123), duration(1.5), duration(75)
+    ('50 µs', '12.3 ms', '1.50 s', '75.0 s')
     """
+    if seconds < 0.9995e-3:
+        return f"{1e6 * seconds:.3g} µs"
     if seconds < 0.9995:
         return f"{1000 * seconds:.3g} ms"
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
