@@ -81,7 +81,9 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         support_point,
     )
     from pellucid.tensor.broadcast import ShapeError
+    from pellucid.tensor.folds import filter, foldl, foldr, map, reduce, while_loop
     from pellucid.tensor.random import shared_rng
+    from pellucid.tensor.scan import scan, until
     from pellucid.vectorize import vectorize_graph
 
 MODULES = {
@@ -110,7 +112,9 @@ MODULES = {
     "pellucid.rewrite.pipeline": "rewrite_graph",
     "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",
+    "pellucid.tensor.folds": "filter foldl foldr map reduce while_loop",
     "pellucid.tensor.random": "shared_rng",
+    "pellucid.tensor.scan": "scan until",
     "pellucid.vectorize": "vectorize_graph",
 }
 """Where each public name is, so that it is imported only when it is used."""

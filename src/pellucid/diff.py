@@ -13,6 +13,7 @@ from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import ones_like, zeros_like
 from pellucid.tensor.elementwise import cast
+from pellucid.tensor.operators import FUNCTIONS
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim, expand_dims
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
@@ -77,7 +78,7 @@ def accumulate(
 
 def pull(node: Apply, gradients: Sequence[Any], flows: Sequence[bool]) -> Sequence[Any]:
     """The pullback of one node; where it is not defined, the error names the user's line."""
-    if len(gradients) > 1:  # an output that nothing reads receives zeros
+    if len(gradients) > 1 and not getattr(node.op, "takes_missing_gradients", False):  # zeros for what nothing reads
         gradients = [
             zeros_like(out) if g is None and carries_gradient(out) else g
             for g, out in zip(gradients, node.outputs, strict=True)
@@ -139,6 +140,9 @@ def grad(
     if return_disconnected == "zero":
         found = [zeros_like(v) if g is None else g for v, g in zip(targets, found, strict=True)]
     return found[0] if isinstance(wrt, Variable) else found
+
+
+FUNCTIONS["grad"] = grad  # for the loops below, whose pullback is a loop over the pullback of their body
 
 
 def unit_gradient(cost: Variable) -> TensorVariable:

@@ -11,8 +11,8 @@ import numpy as np
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort
+from pellucid.tensor.body import generators_read_twice
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.random import Draw
 from pellucid.tensor.types import TensorType
 
 
@@ -51,21 +51,10 @@ def evaluate(outputs: Sequence[Variable], given: Mapping[Variable, Any]) -> list
     return compile(list(given), outputs)(*given.values())
 
 
-def private_generators(nodes: Sequence[Apply]) -> set[Variable]:
-    """Generators that several draws start from: each draw must see the same state, so each gets a copy."""
-    seen: set[Variable] = set()
-    twice = set()
-    for node in nodes:
-        if isinstance(node.op, Draw):
-            source = node.inputs[0]
-            (twice if source in seen else seen).add(source)
-    return twice
-
-
 def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:
     """A function of arrays that walks the graph at each call."""
     nodes = toposort(outputs, stop=set(inputs))
-    copied = private_generators(nodes)
+    copied = generators_read_twice(nodes)
     needed = {v for node in nodes for v in node.inputs if v.owner is None} | {v for v in outputs if v.owner is None}
     roots = [v for v in needed if v not in set(inputs)]
     last_use = {v: i for i, node in enumerate(nodes) for v in node.inputs}
@@ -79,8 +68,8 @@ def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable
         with np.errstate(all="ignore"):
             for i, node in enumerate(nodes):
                 arguments = [values[v] for v in node.inputs]
-                if node.inputs and node.inputs[0] in copied:
-                    arguments[0] = deepcopy(arguments[0])
+                if copied:
+                    arguments = [deepcopy(a) if v in copied else a for v, a in zip(node.inputs, arguments, strict=True)]
                 values.update(zip(node.outputs, apply_node(node, arguments), strict=True))
                 for v in node.inputs:  # let go of what nothing reads any more
                     if last_use[v] == i and v not in keep and v.owner is not None:

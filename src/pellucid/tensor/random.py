@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,24 @@ class RngType(Type):
         return "RNG"
 
 
+_births = count()
+
+
+def count_of_generators() -> int:
+    """A number above those of all generators made so far, and not above those made from now on."""
+    return next(_births)
+
+
 class RngVariable(Variable):
     """A generator in a graph. A root brings its own state, which each evaluation advances: a new draw every time."""
 
-    __slots__ = ("generator",)
+    __slots__ = ("born", "generator")
 
     def __init__(self, type: Type, owner: Apply | None = None, index: int = 0, name: str | None = None):
         super().__init__(type, owner, index, name)
         self.generator: np.random.Generator | None = None
+        self.born = next(_births)
+        """A number that grows: a loop tells by it which draws were written inside its step."""
 
     @property
     def has_value(self) -> bool:  # type: ignore[override]
@@ -50,8 +61,18 @@ class RngVariable(Variable):
         """Use this generator from now on."""
         self.generator = value
 
+    def __reduce__(self) -> Any:
+        return restore_generator, (self.name, self.generator)
+
     def __str__(self) -> str:
         return self.name or ("RNG" if self.owner is None else f"{self.owner.op}.{self.index}")
+
+
+def restore_generator(name: str | None, generator: np.random.Generator | None) -> RngVariable:
+    """A root of generator type from a pickle; born anew."""
+    variable = rng(name)
+    variable.generator = generator
+    return variable
 
 
 def rng(name: str | None = None) -> RngVariable:
