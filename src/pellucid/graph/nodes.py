@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
-from pellucid.graph.provenance import Line, user_line
+from pellucid.graph.provenance import Line, describe, user_line
+
+PICKLING = "pellucid.graph.pickling"
+"""Found on first use: it walks graphs, and so imports this module."""
 
 
 class Type:
@@ -68,6 +72,9 @@ class Variable:
         """What makes two leaves the same value; by default, being the same leaf."""
         return self
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return import_module(PICKLING).reduce_variable(self, protocol)
+
 
 class Apply:
     """An op applied to inputs. Never changed: to edit a graph is to build another.
@@ -99,6 +106,9 @@ class Apply:
 
     __repr__ = __str__
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return import_module(PICKLING).reduce_node(self, protocol)
+
 
 class Foreign:
     """Not a variable, yet ops accept it: it says itself what applying an op to it means."""
@@ -112,6 +122,26 @@ class Foreign:
 
 class Op:
     """What an operation means, said once. Subclasses are frozen: their fields are static parameters."""
+
+    elsewhere: ClassVar[dict[str, str]] = {
+        "make_node": "infer(self, *inputs), which returns the tuple of the outputs' types; the node is made for you",
+        "perform": "impl(self, xp, *arrays), which returns the output (a tuple of several) and fills no storage",
+        "grad": "pullback(self, inputs, outputs, gradients)",
+        "L_op": "pullback(self, inputs, outputs, gradients)",
+        "c_code": "expand(self, *inputs) in simpler ops, which compile to native code",
+    }
+    """What other libraries call methods of ops, and what to write here."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        found = [f"  {old} -> {new}" for old, new in Op.elsewhere.items() if old in cls.__dict__]
+        if found:
+            raise TypeError(
+                f"The op {cls.__name__} is written for another library; here its methods are (at "
+                f"{describe(user_line())}):\n" + "\n".join(found) + "\n"
+                "Make it a frozen dataclass, so that equal parameters mean equal ops. "
+                "With infer_shape(self, inputs, extents) beside, graphs that hold it compile to native code."
+            )
 
     def infer(self, *inputs: Variable) -> tuple[Type, ...]:
         """The types of the outputs; raises when the inputs do not fit."""

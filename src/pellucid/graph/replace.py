@@ -80,3 +80,47 @@ def graph_replace(outputs: Any, replace: Replacements, *, strict: bool = True) -
         if absent:
             raise ValueError(f"Not in the graph: {', '.join(absent)}. Pass strict=False to skip what does not occur.")
     return clone_replace(outputs, pairs)
+
+
+def clone_get_equiv(
+    inputs: Iterable[Variable], outputs: Iterable[Variable], copy_inputs: bool = True, copy_orphans: bool | None = None
+) -> dict[Variable, Variable]:
+    """A copy of every variable between `inputs` and `outputs`, by the variable that it copies.
+
+    Parameters
+    ----------
+    copy_inputs : bool
+        Whether the inputs are copied too, or shared with the copy.
+    copy_orphans : bool, optional
+        Whether roots that are no inputs are copied (by default as `copy_inputs`). What brings its own value,
+        a constant or a shared variable, is never copied: the copy reads the same value.
+    """
+    given, outs = list(inputs), list(outputs)
+    orphans = copy_inputs if copy_orphans is None else copy_orphans
+    new = {v: v.type.variable(name=v.name) if copy_inputs else v for v in given}
+    nodes = toposort(outs, stop=set(given))
+    for v in [*(v for node in nodes for v in node.inputs), *outs]:
+        if v.owner is None and v not in new:
+            new[v] = v.type.variable(name=v.name) if orphans and not v.has_value else v
+    for node in nodes:
+        fresh = rebuild(node, [new[v] for v in node.inputs])
+        for old, copied in zip(node.outputs, fresh.outputs, strict=True):
+            new.setdefault(old, copied)
+    return new
+
+
+def clone(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], copy_inputs: bool = True, copy_orphans: bool | None = None
+) -> tuple[list[Variable], list[Variable]]:
+    """A copy of the graph from `inputs` to `outputs`; the options are those of :func:`clone_get_equiv`.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x = pt.scalar("x")
+    >>> (u,), (v,) = clone([x], [pt.exp(x)])
+    >>> u is x, v.owner.inputs[0] is u
+    (False, True)
+    """
+    new = clone_get_equiv(inputs, outputs, copy_inputs, copy_orphans)
+    return [new[v] for v in inputs], [new[v] for v in outputs]

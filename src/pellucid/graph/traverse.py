@@ -90,3 +90,66 @@ def users(outputs: Variable | Iterable[Variable]) -> dict[Variable, list[tuple[A
 def get_var_by_name(variables: Variable | Iterable[Variable], name: str) -> list[Variable]:
     """The ancestors of `variables` that are called `name`."""
     return [v for v in ancestors(variables) if v.name == name]
+
+
+def vars_between(ins: Collection[Variable], outs: Iterable[Variable]) -> Iterator[Variable]:
+    """All variables from `ins` (included, where reached) to `outs`, and the roots beside them."""
+    return ancestors(outs, blockers=ins)
+
+
+def orphans_between(ins: Collection[Variable], outs: Iterable[Variable]) -> Iterator[Variable]:
+    """The roots, constants among them, that `outs` depend on besides `ins`.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x, y = pt.scalars("x", "y")
+    >>> list(orphans_between([x], [x + y]))
+    [y]
+    """
+    given = set(ins)
+    return (v for v in vars_between(given, outs) if v.owner is None and v not in given)
+
+
+def applys_between(ins: Collection[Variable], outs: Iterable[Variable]) -> Iterator[Apply]:
+    """The applications that compute `outs` from `ins`, inputs before users."""
+    return iter(toposort(outs, stop=set(ins)))
+
+
+def io_toposort(inputs: Collection[Variable], outputs: Iterable[Variable]) -> list[Apply]:
+    """The applications that compute `outputs` from `inputs`, inputs before users."""
+    return toposort(outputs, stop=set(inputs))
+
+
+def apply_depends_on(apply: Apply, depends_on: Apply | Collection[Apply]) -> bool:
+    """Whether any of the applications `depends_on` is needed for `apply` (itself counts)."""
+    wanted = {depends_on} if isinstance(depends_on, Apply) else set(depends_on)
+    return any(node in wanted for node in toposort(apply.outputs))
+
+
+def truncated_graph_inputs(
+    outputs: Variable | Iterable[Variable], ancestors_to_include: Collection[Variable] = ()
+) -> list[Variable]:
+    """The inputs of the smallest graph of `outputs` that begins at `ancestors_to_include` where it can.
+
+    Parameters
+    ----------
+    outputs : variable or variables
+    ancestors_to_include : collection of variables
+        What counts as an input; where one of them depends on another, both are inputs only if an output needs the
+        other by another way as well.
+
+    Returns
+    -------
+    Those of `ancestors_to_include` that are reached, and the roots that are needed besides them (constants too).
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> x, y = pt.scalars("x", "y")
+    >>> z = pt.exp(x)
+    >>> z.name = "z"
+    >>> truncated_graph_inputs([z + y], [z])
+    [z, y]
+    """
+    return list(graph_inputs(outputs, blockers=ancestors_to_include))

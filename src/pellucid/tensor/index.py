@@ -33,6 +33,9 @@ class Given:
     def __str__(self) -> str:
         return "?"
 
+    def __reduce__(self) -> str:
+        return "GIVEN"  # the one object of that name
+
 
 GIVEN = Given()
 Bound = int | Given | None

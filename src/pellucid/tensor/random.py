@@ -123,6 +123,10 @@ class Law:
         """The number of axes of one draw."""
         return 0 if self.support is None else 1
 
+    def __reduce__(self) -> Any:
+        known = LAWS.get(self.name) is self  # a law of the table is found again by name: its sampler may be a lambda
+        return (lookup_law, (self.name,)) if known else object.__reduce_ex__(self, 2)
+
 
 @dataclass(frozen=True)
 class Draw(Op):
@@ -236,6 +240,11 @@ def draw(
 
 LAWS: dict[str, Law] = {}
 """Every law by name, in the order of declaration."""
+
+
+def lookup_law(name: str) -> Law:
+    """The law called `name`, for a pickle."""
+    return LAWS[name]
 
 
 def law(name: str, parameters: str, sample: Callable[..., Any], **facts: Any) -> Law:

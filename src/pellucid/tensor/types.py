@@ -150,6 +150,9 @@ class Constant(TensorVariable):
             return self
         return self.type, self.data.tobytes()
 
+    def __reduce__(self) -> Any:
+        return restore_constant, (type(self), np.array(self.data), self.type, self.name)
+
     def get_value(self, borrow: bool = False) -> np.ndarray:
         """The array (which is read-only, so nothing need be copied)."""
         return self.data
@@ -168,6 +171,13 @@ class Constant(TensorVariable):
 
 
 TensorConstant = Constant
+
+
+def restore_constant(kind: type[Constant], array: np.ndarray, type: TensorType, name: str | None) -> Constant:
+    """A constant from a pickle."""
+    found = kind.of(array, type)
+    found.name = name
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +200,9 @@ class NoneVariable(Variable):
 
     def __str__(self) -> str:
         return "None"
+
+    def __reduce__(self) -> str:
+        return "NONE"  # the one object of that name
 
 
 NONE = NoneVariable(NoneType())
