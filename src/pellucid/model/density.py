@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,56 @@ if TYPE_CHECKING:
     from pellucid.model.model import Model
 
 
-class Density:
+class Layout:
+    """How the values of some variables lie in one flat vector.
+
+    Attributes
+    ----------
+    values : list of TensorVariable
+        The variables, in order.
+    names : list of str
+    shapes : list of tuple of int
+    size : int
+        The length of the vector.
+    """
+
+    def __init__(self, values: Sequence[TensorVariable], shapes: Sequence[Sequence[int]]):
+        self.values, self.names = list(values), [str(v.name) for v in values]
+        self.shapes = [tuple(s) for s in shapes]
+        self.ends: list[int] = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)]).tolist()
+        self.size = self.ends[-1]
+        self.parts = list(zip(self.names, self.shapes, self.ends[:-1], self.ends[1:], strict=True))
+
+    def pieces(self, x: TensorVariable) -> list[TensorVariable]:
+        """The parts of a symbolic vector, each in its variable's shape."""
+        return [self.piece(x[a:b], v, shape) for v, (_, shape, a, b) in zip(self.values, self.parts, strict=True)]
+
+    def piece(self, part: TensorVariable, v: TensorVariable, shape: tuple[int, ...]) -> TensorVariable:
+        """A part of the vector in the shape of `v`."""
+        # A length of one that the graph of the model does not know must stay unknown: else it would broadcast.
+        lengths = [as_open(n) if n == 1 and s is None else n for n, s in zip(shape, v.type.shape, strict=True)]
+        return part if shape == v.type.shape and len(lengths) == 1 else reshape(part, lengths)
+
+    def pack(self, point: Mapping[str, Any]) -> np.ndarray:
+        """A point as a vector."""
+        parts = [np.ravel(np.broadcast_to(point[name], shape)) for name, shape, *_ in self.parts]
+        return np.concatenate(parts).astype("float64") if parts else np.empty(0)
+
+    def split(self, draws: np.ndarray) -> dict[str, np.ndarray]:
+        """Views of vectors, of shape (..., size), as arrays of shape (..., *shape) by name."""
+        lead = draws.shape[:-1]
+        return {name: draws[..., a:b].reshape((*lead, *shape)) for name, shape, a, b in self.parts}
+
+    def derive(self, cost: Variable) -> tuple[TensorVariable, list[Variable]]:
+        """A vector variable, and [`cost`, its gradient] as functions of that vector."""
+        x = vector("x", shape=(self.size,))
+        pieces = self.pieces(x)
+        value = replace_all([cost], dict(zip(self.values, pieces, strict=True)))[0]
+        # The gradient is that of the pieces, joined: differentiating through their slices would scatter into x.
+        return x, [value, join(grad(value, pieces, disconnected_inputs="ignore"))]
+
+
+class Density(Layout):
     """The log-density of a model's continuous value variables, joined into one vector.
 
     Attributes
@@ -32,39 +81,18 @@ class Density:
         The length of the vector.
     inputs, outputs : lists of Variable
         The vector, and [log-density, gradient].
-    values : list of TensorVariable
-        The value variables, in order.
-    shapes : list of tuple of int
-        Their shapes.
     """
 
     def __init__(self, model: Model):
         check_closed(model)
-        self.values = model.continuous_value_vars
-        self.names = [str(v.name) for v in self.values]
         lengths = model.eval_rv_shapes()
-        self.shapes = [tuple(lengths[name]) for name in self.names]
-        sizes = [int(np.prod(s)) for s in self.shapes]
-        self.ends = np.cumsum([0, *sizes]).tolist()
-        self.dimension = self.ends[-1]
-        x = vector("x", shape=(self.dimension,))
-        pieces = [self.piece(x, i) for i in range(len(self.values))]
-        logp = replace_all([total(model)], dict(zip(self.values, pieces, strict=True)))[0]
-        # The gradient is that of the pieces, joined: differentiating through their slices would scatter into x.
-        slopes = grad(logp, pieces, disconnected_inputs="ignore")
+        values = model.continuous_value_vars
+        super().__init__(values, [lengths[str(v.name)] for v in values])
+        self.dimension = self.size
+        x, outputs = self.derive(total(model))
         self.inputs: list[Variable] = [x]
-        self.outputs: list[Variable] = rewrite_graph([logp, join(slopes)])
+        self.outputs: list[Variable] = rewrite_graph(outputs)
         self.compiled: dict[str, Any] = {}
-
-    def piece(self, x: TensorVariable, i: int) -> TensorVariable:
-        """The part of the vector that is one value variable."""
-        part = x[self.ends[i] : self.ends[i + 1]]
-        # A length of one that the graph of the model does not know must stay unknown: else it would broadcast.
-        lengths = [
-            as_open(n) if n == 1 and s is None else n
-            for n, s in zip(self.shapes[i], self.values[i].type.shape, strict=True)
-        ]
-        return part if self.shapes[i] == self.values[i].type.shape and len(lengths) == 1 else reshape(part, lengths)
 
     def compile(self, backend: str | None = None) -> Any:
         """The density as a C function (:func:`pellucid.compile.callback.compile_density`), made once per backend."""
@@ -72,20 +100,6 @@ class Density:
         if key not in self.compiled:
             self.compiled[key] = compile_density(self.inputs, self.outputs, key)
         return self.compiled[key]
-
-    def pack(self, point: Mapping[str, Any]) -> np.ndarray:
-        """A point as a vector."""
-        parts = [
-            np.ravel(np.broadcast_to(point[name], shape)) for name, shape in zip(self.names, self.shapes, strict=True)
-        ]
-        return np.concatenate(parts).astype("float64") if parts else np.empty(0)
-
-    def split(self, draws: np.ndarray) -> dict[str, np.ndarray]:
-        """Views of draws, of shape (..., d), as arrays of shape (..., *shape) by value variable's name."""
-        return {
-            name: draws[..., a:b].reshape((*draws.shape[:-1], *shape))
-            for name, shape, a, b in zip(self.names, self.shapes, self.ends[:-1], self.ends[1:], strict=True)
-        }
 
 
 def model_density(model: Model) -> Density:

@@ -10,11 +10,11 @@ import numpy as np
 from pellucid.compile.backend import default_backend
 from pellucid.compile.function import MissingInputError, function
 from pellucid.compile.shared import check_value
-from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list, explicit_graph_inputs
 from pellucid.model.context import here
-from pellucid.model.logprob import differentiable, join, total
+from pellucid.model.density import Layout
+from pellucid.model.logprob import differentiable, total
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -118,7 +118,7 @@ class ValueGradFunction:
     def __init__(
         self,
         model: Model,
-        grad_vars: Sequence[Variable],
+        grad_vars: Sequence[Any],
         costs: Sequence[Any],
         point: Mapping[str, Any],
         **options: Any,
@@ -127,17 +127,16 @@ class ValueGradFunction:
         self._grad_vars = list(grad_vars)
         self._extra_vars = [v for v in model.value_vars if v not in grad_vars]
         self._extra = {str(v.name): point[str(v.name)] for v in self._extra_vars}
-        self._shapes = [np.shape(point[str(v.name)]) for v in self._grad_vars]
+        self._layout = Layout(self._grad_vars, [np.shape(point[str(v.name)]) for v in self._grad_vars])
         cost = costs[0] if len(costs) == 1 else None
         self._weights = np.ones(len(costs) - 1)
         if cost is None:
             raise NotImplementedError(
                 "tempered=True weighs the likelihood, which sequential Monte Carlo needs and a later release brings."
             )
-        slopes = grad(cost, self._grad_vars, disconnected_inputs="ignore")
-        inputs = [*self._grad_vars, *self._extra_vars]
-        self._function = function(inputs, [cost, join(slopes)], on_unused_input="ignore", **options)
-        self.size = sum(int(np.prod(s)) for s in self._shapes)
+        x, outputs = self._layout.derive(cost)
+        self._function = function([x, *self._extra_vars], outputs, on_unused_input="ignore", **options)
+        self.size = self._layout.size
         self.dtype = np.dtype("float64")
 
     def set_extra_values(self, extra_vars: Mapping[str, Any]) -> None:
@@ -156,21 +155,25 @@ class ValueGradFunction:
 
     def array_to_dict(self, array: Any) -> dict[str, np.ndarray]:
         """A flat vector as a point."""
-        data = np.asarray(getattr(array, "data", array) if isinstance(array, RaveledVars) else array, "float64")
+        return self._layout.split(self.as_vector(array))
+
+    def as_vector(self, values: Any) -> np.ndarray:
+        """A dict, a :class:`RaveledVars` or an array as a vector of the right length."""
+        if isinstance(values, Mapping):
+            return self._layout.pack(values)
+        data = np.asarray(values.data if isinstance(values, RaveledVars) else values, "float64")
         if data.shape != (self.size,):
             raise ValueError(f"The vector must have shape ({self.size},), not {data.shape}.")
-        ends = np.cumsum([0, *(int(np.prod(s)) for s in self._shapes)])
-        names = [str(v.name) for v in self._grad_vars]
-        return {n: data[a:b].reshape(s) for n, s, a, b in zip(names, self._shapes, ends, ends[1:], strict=False)}
+        return data
 
     def __call__(
         self, values: Any, grad_out: np.ndarray | None = None, extra_vars: Mapping[str, Any] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The log-probability, and its gradient as a flat vector."""
-        self.set_extra_values(extra_vars or {})
-        point = dict(values) if isinstance(values, Mapping) else self.array_to_dict(values)
-        point = {**self._extra, **point}
-        logp, slope = self._function(*[as_input(v, point[str(v.name)]) for v in self._function.inputs])
+        if extra_vars:
+            self.set_extra_values(extra_vars)
+        others = [as_input(v, self._extra[str(v.name)]) for v in self._extra_vars] if self._extra_vars else ()
+        logp, slope = self._function(self.as_vector(values), *others)
         if grad_out is not None:
             grad_out[...] = slope
             slope = grad_out
