@@ -18,7 +18,7 @@ BELOW = {  # layer: the layers it may import
     "graph": set(),
     "tensor": {"graph"},
     "diff": GRAPHS,
-    "rewrite": GRAPHS,
+    "rewrite": GRAPHS | {"vectorize"},
     "vectorize": GRAPHS,
     "jacobian": GRAPHS | {"diff", "vectorize"},
     "math": GRAPHS,

@@ -13,6 +13,7 @@ from pellucid.rewrite.engine import Session, fit_all
 from pellucid.rewrite.explain import evaluate
 from pellucid.rewrite.pattern import Family, Hole, Made, Rule
 from pellucid.rewrite.pipeline import PIPELINE, indexes, rewrite_graph, spelled_out
+from pellucid.tensor.scan import scan
 from pellucid.tensor.shape import Dim, DimShuffle
 
 RULES = {f"{name}: {rule}": rule for name, table in spelled_out().items() for rule in table if isinstance(rule, Rule)}
@@ -179,6 +180,7 @@ PROCEDURES = {  # name: expressions in which it must fire
     "sum of negatives": [pt.sum(-pt.exp(m), 1)],
     "sum of multiples": [pt.sum(s * m, 0), pt.sum(m / s), pt.sum(2.0 * pt.exp(v))],
     "scalar factor of a product": [(s * m) @ m.T, m @ (m.T / s), pt.solve_triangular(m @ m.T, s * m, lower=True)],
+    "tidy loop": [scan(lambda e, y, k: pt.exp(e) * pt.exp(k) + y, v, s, s, return_updates=False)],
     "expand composite": [pt.logit(v), pt.softmax(m, 1), pt.log_softmax(m, 0), pt.logsumexp(m), pt.xlogy(v, v), m.shape],
 }
 ALL_PROCEDURES = {r.name for table in PIPELINE.values() for r in table if not isinstance(r, Rule)}

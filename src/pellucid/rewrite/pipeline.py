@@ -13,6 +13,7 @@ from pellucid.rewrite.engine import Index, Session, garbage_left_alone
 from pellucid.rewrite.expand import EXPAND, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
+from pellucid.rewrite.loops import loops
 from pellucid.rewrite.pattern import Table
 from pellucid.rewrite.respell import with_respellings
 from pellucid.rewrite.shapes import SHAPES
@@ -25,6 +26,7 @@ PIPELINE: dict[str, Table] = {
     "shapes": SHAPES,
     "stabilize": STABILIZE,
     "linear": LINEAR,
+    "loops": loops(lambda outputs: rewrite_graph(outputs)),  # noqa: PLW0108  # which is defined below
     "expand": EXPAND,
 }
 """The passes in order. Each adds its rules to those of the passes before it; "merge" only shares equal expressions."""

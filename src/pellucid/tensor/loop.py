@@ -55,7 +55,7 @@ class Scan(Op):
     sequences: int
     states: int
     until: bool = False
-    tidy: bool = field(default=False, compare=False)
+    tidy: bool = False
     name: str | None = field(default=None, compare=False)
 
     lowering = None
@@ -305,6 +305,8 @@ class Reversal:
         ]
         for v, g in seeds:
             known[v] = known[v] + g if v in known else g
+        # Gradients of parameters are products with these: collected, they let all products be taken after the loop.
+        self.incoming = [g for v, g in known.items() if v in op.next_states and g.owner is not None]
         wanted = [*self.wanted.sequences, *([True] * op.states), *self.wanted.others]
         targets = [v for v, w in zip(op.body.inputs, wanted, strict=True) if w and is_floating(v)]
         if not targets or not known:
@@ -372,7 +374,8 @@ class BackwardLoop:
             j: TensorType(g.type.dtype, r.leaves.others[j].type.shape).variable(name="sum") for j, g in sums.items()
         }
         after = [*adjoints.values(), *(totals[j] + g for j, g in sums.items())]
-        outputs = [*after, *adjoints.values(), *rows]
+        kept = [*adjoints.values(), *r.incoming]
+        outputs = [*after, *kept, *rows]
         read = set(ancestors(outputs))
         sequences: list[tuple[Variable, Any]] = [
             *(
@@ -392,7 +395,7 @@ class BackwardLoop:
         found = Apply(back, [r.steps, *(v for _, v in pairs)]).outputs
         self.adjoints = found[: len(adjoints)]
         self.sums = found[len(adjoints) : len(states)]
-        self.rows = found[len(states) + len(adjoints) :]
+        self.rows = found[len(states) + len(kept) :]
 
 
 def last_gradient(reversal: Reversal, k: int) -> Any:
