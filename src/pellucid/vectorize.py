@@ -15,8 +15,10 @@ from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
 from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.host import blockwise
 from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
 from pellucid.tensor.linalg import Cholesky, Inverse, MatMul, SolveTriangular
+from pellucid.tensor.operators import FUNCTIONS
 from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
 from pellucid.tensor.shape import (
@@ -121,9 +123,24 @@ def vectorize_op(op: Op, batch: Batched) -> Any:
     """The outputs of ``batch.node`` over the batch; layers above register rules for ops of their own."""
     expanded = op.expand(*batch.node.inputs)
     if expanded is None:
-        raise TypeError(f"There is no rule to vectorize {op} (at {describe(batch.node.line)}).")
+        return one_by_one(op, batch)
     replace = dict(zip(batch.node.inputs, batch.inputs, strict=True))
     return vectorize_graph(as_list(expanded), replace)
+
+
+def one_by_one(op: Op, batch: Batched) -> Any:
+    """An op without a rule: as it says itself, or its reference at each position of the batch."""
+    own = getattr(op, "batch", None)
+    if own is not None:
+        return own(*batch.inputs)
+    tensors = all(isinstance(v, TensorVariable) for v in (*batch.node.inputs, *batch.node.outputs))
+    told = getattr(op, "infer_shape", None) is not None
+    if not tensors or not (told or all(None not in v.type.shape for v in batch.node.outputs)):
+        raise TypeError(
+            f"There is no rule to vectorize {op}, and it does not tell the shape of its results by infer_shape "
+            f"(at {describe(batch.node.line)})."
+        )
+    return blockwise(op, batch.inputs, batch.counts, batch.full)
 
 
 def shifted(axes: Iterable[int], by: int) -> tuple[int, ...]:
@@ -359,6 +376,9 @@ def vectorize_graph(outputs: Any, replace: Mapping[Variable, Any]) -> Any:
             new.update((old, v) for old, v in zip(node.outputs, found, strict=True) if old not in new)
     vectorized = [new.get(v, v) for v in roots]
     return vectorized[0] if isinstance(outputs, Variable) else vectorized
+
+
+FUNCTIONS["vectorize_graph"] = vectorize_graph  # for ops below, whose gradient is that of one element over a batch
 
 
 def checked(old: Variable, new: TensorVariable) -> TensorVariable:

@@ -12,6 +12,7 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.body import generators_read_twice
+from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.types import TensorType
 
@@ -40,6 +41,8 @@ def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
             node.op.check_arrays(node.inputs, values)
         found = node.op.impl(NUMPY, *values)
     except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError, OverflowError, MemoryError) as error:
+        if isinstance(node.op, CheckAndRaise):  # an error of the user's own, which says where it was written
+            raise
         raise failure(node, values, error) from error
     if len(node.outputs) == 1 and not isinstance(found, tuple):
         found = (found,)

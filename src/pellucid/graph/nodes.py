@@ -123,6 +123,9 @@ class Foreign:
 class Op:
     """What an operation means, said once. Subclasses are frozen: their fields are static parameters."""
 
+    folds: ClassVar[bool] = True
+    """Whether an application to constants may be computed once, when the graph is rewritten (not if it prints)."""
+
     elsewhere: ClassVar[dict[str, str]] = {
         "make_node": "infer(self, *inputs), which returns the tuple of the outputs' types; the node is made for you",
         "perform": "impl(self, xp, *arrays), which returns the output (a tuple of several) and fills no storage",

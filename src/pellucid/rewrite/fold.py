@@ -42,7 +42,7 @@ def evaluate_node(node: Apply, arrays: Sequence[Any]) -> list[Any]:
 def fold_constants(node: Apply) -> Any:
     """The value of an application to constants; draws and stretched tensors stay as they are."""
     # A tensor that merely repeats its elements costs nothing in a loop; as an array it would cost memory traffic.
-    if isinstance(node.op, (Draw, BroadcastTo)) or not small_enough(node):
+    if isinstance(node.op, (Draw, BroadcastTo)) or not node.op.folds or not small_enough(node):
         return None
     if not all(isinstance(v.type, TensorType) for v in node.outputs):
         return None

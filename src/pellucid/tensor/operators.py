@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Functions(dict[str, Callable[..., Any]]):
     """Functions by name; one that a layer above declares is found on first use, as backends are."""
 
-    above: ClassVar[dict[str, str]] = {"eval": "pellucid.compile.function"}
+    above: ClassVar[dict[str, str]] = {
+        "eval": "pellucid.compile.function", "grad": "pellucid.diff", "vectorize_graph": "pellucid.vectorize",
+    }  # fmt: skip
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         if name not in self.above:
@@ -248,6 +250,86 @@ class Methods:
     def log2(self) -> TensorVariable:
         """See :func:`pellucid.tensor.log2`."""
         return FUNCTIONS["log2"](self)
+
+    def arccos(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arccos`."""
+        return FUNCTIONS["arccos"](self)
+
+    def arccosh(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arccosh`."""
+        return FUNCTIONS["arccosh"](self)
+
+    def arcsin(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arcsin`."""
+        return FUNCTIONS["arcsin"](self)
+
+    def arcsinh(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arcsinh`."""
+        return FUNCTIONS["arcsinh"](self)
+
+    def arctan(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arctan`."""
+        return FUNCTIONS["arctan"](self)
+
+    def arctanh(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.arctanh`."""
+        return FUNCTIONS["arctanh"](self)
+
+    def deg2rad(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.deg2rad`."""
+        return FUNCTIONS["deg2rad"](self)
+
+    def rad2deg(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.rad2deg`."""
+        return FUNCTIONS["rad2deg"](self)
+
+    def conj(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.conj`."""
+        return FUNCTIONS["conj"](self)
+
+    def imag(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.imag`."""
+        return FUNCTIONS["imag"](self)
+
+    def real(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.real`."""
+        return FUNCTIONS["real"](self)
+
+    def nonzero_values(self) -> TensorVariable:
+        """See :func:`pellucid.tensor.nonzero_values`."""
+        return FUNCTIONS["nonzero_values"](self)
+
+    def conjugate(self) -> TensorVariable:
+        """The complex conjugate."""
+        return FUNCTIONS["conj"](self)
+
+    def ptp(self, axis: Any = None) -> TensorVariable:
+        """The range, largest minus smallest element, over `axis` (default: all)."""
+        return FUNCTIONS["ptp"](self, axis)
+
+    def fill(self, value: Any) -> TensorVariable:
+        """`value` stretched to this shape."""
+        return FUNCTIONS["fill"](self, value)
+
+    def choose(self, choices: Any, mode: str = "raise") -> TensorVariable:
+        """For each element, the element at its place of the choice with that number."""
+        return FUNCTIONS["choose"](self, choices, mode)
+
+    def compress(self, condition: Any, axis: int | None = None) -> TensorVariable:
+        """The slices along `axis` where the vector `condition` holds."""
+        return FUNCTIONS["compress"](condition, self, axis)
+
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> TensorVariable:
+        """The positions at which the elements of `v` would keep this vector in order."""
+        return FUNCTIONS["searchsorted"](self, v, side, sorter)
+
+    def clone(self, name: str | None = None) -> TensorVariable:
+        """A new variable of the same type (and value, for a constant) that nothing computes."""
+        return FUNCTIONS["clone"](self, name)
+
+    def get_parents(self) -> list[Any]:
+        """The application that computes this tensor, if any, in a list."""
+        return [] if self.owner is None else [self.owner]  # type: ignore[attr-defined]
 
     def ravel(self) -> TensorVariable:
         """The tensor as a vector."""

@@ -124,8 +124,9 @@ class Law:
         return 0 if self.support is None else 1
 
     def __reduce__(self) -> Any:
-        known = LAWS.get(self.name) is self  # a law of the table is found again by name: its sampler may be a lambda
-        return (lookup_law, (self.name,)) if known else object.__reduce_ex__(self, 2)
+        if LAWS.get(self.name) is self:  # found again by name, because its sampler may be a lambda
+            return lookup_law, (self.name,)
+        return Law, (self.name, self.parameters, self.sample, self.dtype, self.core, self.support, self.facts)
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,10 @@ class Kernel(Scalars):
         self.fail_unless(inside, Failure(IndexError, f"{message}{where}"))
         return self.select(inside, position, self.integer(0))
 
+    def require(self, condition: Value, error: type[Exception], message: str) -> None:
+        """Make the call raise `error` with `message` if the condition is false."""
+        self.fail_unless(condition, Failure(error, message))
+
     def fail_unless(self, condition: Value, failure: Failure) -> None:
         """Make the call return an error code if the condition is false."""
         if failure not in self.failures:
