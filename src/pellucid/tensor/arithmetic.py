@@ -60,7 +60,16 @@ reciprocal = elementwise("reciprocal", "The reciprocal 1 / x.", lambda xp,
                          inverse="reciprocal")
 sqr = elementwise("sqr", "The square x ** 2.", lambda xp, x: xp.square(x), pullbacks=(lambda g, y, x: g * (2 * x),),
                   llvm=lambda k, x: k.mul(x, x))
-abs = elementwise("abs", "The absolute value |x|.", lambda xp, x: xp.abs(x), pullbacks=(lambda g, y, x: g * sign(x),),
+
+
+def abs_pullback(g: Any, y: Any, x: Any) -> Any:
+    """The sign of x times g; of a complex x its direction times g."""
+    if not x.dtype.startswith("complex"):
+        return g * sign(x)
+    return FUNCTIONS["complex"](g * FUNCTIONS["real"](x) / y, g * FUNCTIONS["imag"](x) / y)
+
+
+abs = elementwise("abs", "The absolute value |x|.", lambda xp, x: xp.abs(x), pullbacks=(abs_pullback,),
                   llvm="abs", domain=((0.2, 3.0),))
 sign = elementwise("sign", "-1, 0 or 1 by the sign of x; NaN stays NaN.", lambda xp, x: xp.sign(x), pullbacks=(None,),
                    llvm="sign", monotone=1)

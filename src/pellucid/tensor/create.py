@@ -263,6 +263,7 @@ def triu(x: Any, k: int = 0) -> TensorVariable:
     return switch(tri(dim(x, x.ndim - 2), dim(x, x.ndim - 1), k - 1, "bool"), np.zeros((), x.dtype), x)
 
 
+@method
 def fill(x: Any, value: Any) -> TensorVariable:
     """`value` stretched to the shape of x."""
     return broadcast_to(as_tensor_variable(value), extents_of(as_tensor_variable(x)))

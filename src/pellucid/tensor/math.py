@@ -69,6 +69,15 @@ from pellucid.tensor.arithmetic import (
     zero_grad,
 )
 from pellucid.tensor.broadcast import ShapeError
+from pellucid.tensor.complexes import (
+    angle,
+    complex,
+    complex_from_polar,
+    conj,
+    conjugate,
+    imag,
+    real,
+)
 from pellucid.tensor.create import (
     alloc,
     arange,
@@ -117,6 +126,66 @@ from pellucid.tensor.linalg import (
     outer,
     solve_triangular,
 )
+from pellucid.tensor.numbers import (
+    allclose,
+    ceil_intdiv,
+    choose,
+    divmod,
+    e,
+    euler_gamma,
+    inf,
+    iround,
+    isneginf,
+    isposinf,
+    largest,
+    nan,
+    nan_to_num,
+    newaxis,
+    pi,
+    round_half_away_from_zero,
+    smallest,
+)
+from pellucid.tensor.packing import (
+    atleast_Nd,
+    concat_with_broadcast,
+    get_vector_length,
+    horizontal_stack,
+    identity_like,
+    join_dims,
+    pack,
+    shape_padaxis,
+    specify_broadcastable,
+    split,
+    split_dims,
+    stacklists,
+    unpack,
+    vertical_stack,
+)
+from pellucid.tensor.padding import (
+    flip,
+    pad,
+)
+from pellucid.tensor.positions import (
+    compress,
+    extract_diag,
+    fill_diagonal,
+    fill_diagonal_offset,
+    flatnonzero,
+    geomspace,
+    logspace,
+    meshgrid,
+    mgrid,
+    nonzero_values,
+    ogrid,
+    put,
+    ravel_multi_index,
+    slice_at_axis,
+    tril_indices,
+    tril_indices_from,
+    triu_indices,
+    triu_indices_from,
+    unravel_index,
+)
 from pellucid.tensor.reduce import (
     all,
     amax,
@@ -164,6 +233,11 @@ from pellucid.tensor.shape import (
     swapaxes,
     transpose,
 )
+from pellucid.tensor.signal import (
+    bartlett,
+    interp,
+    interpolate1d,
+)
 from pellucid.tensor.special import (
     beta,
     betainc,
@@ -193,6 +267,18 @@ from pellucid.tensor.special import (
     probit,
     psi,
     tri_gamma,
+)
+from pellucid.tensor.statistics import (
+    bincount,
+    cov,
+    inverse_permutation,
+    max_and_argmax,
+    median,
+    permute_row_elements,
+    ptp,
+    quantile,
+    searchsorted,
+    unique,
 )
 from pellucid.tensor.transcendental import (
     arccos,
@@ -263,5 +349,18 @@ __all__ = [
     "exp2", "expit", "expm1", "invlogit", "log", "log10", "log1mexp", "log1p", "log1pexp", "log2",
     "log_expm1", "logaddexp", "logdiffexp", "logit", "rad2deg", "sigmoid", "sin", "sinh", "softplus", "sqrt",
     "tan", "tanh", "xlog1py", "xlogx", "xlogy",  # transcendental
+    "angle", "complex", "complex_from_polar", "conj", "conjugate", "imag", "real",  # complexes
+    "allclose", "ceil_intdiv", "choose", "divmod", "e", "euler_gamma", "inf", "iround", "isneginf", "isposinf",
+    "largest", "nan", "nan_to_num", "newaxis", "pi", "round_half_away_from_zero", "smallest",  # numbers
+    "atleast_Nd", "concat_with_broadcast", "get_vector_length", "horizontal_stack", "identity_like",
+    "join_dims", "pack", "shape_padaxis", "specify_broadcastable", "split", "split_dims", "stacklists",
+    "unpack", "vertical_stack",  # packing
+    "flip", "pad",  # padding
+    "compress", "extract_diag", "fill_diagonal", "fill_diagonal_offset", "flatnonzero", "geomspace", "logspace",
+    "meshgrid", "mgrid", "nonzero_values", "ogrid", "put", "ravel_multi_index", "slice_at_axis", "tril_indices",
+    "tril_indices_from", "triu_indices", "triu_indices_from", "unravel_index",  # positions
+    "bartlett", "interp", "interpolate1d",  # signal
+    "bincount", "cov", "inverse_permutation", "max_and_argmax", "median", "permute_row_elements", "ptp",
+    "quantile", "searchsorted", "unique",  # statistics
     "constant",  # types
 ]  # fmt: skip

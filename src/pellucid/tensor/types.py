@@ -337,3 +337,13 @@ def literal(number: complex, beside: str) -> Constant:
 def static_value(v: Variable) -> Any:
     """The value of a constant scalar as a Python number; None for anything else."""
     return v.data.item() if isinstance(v, Constant) and v.data.ndim == 0 else None
+
+
+def clone(x: TensorVariable, name: str | None = None) -> TensorVariable:
+    """A new variable of the type of x (and its value, for a constant) that nothing computes."""
+    if isinstance(x, Constant):
+        return Constant(x.data, name or x.name)
+    return x.type.variable(name=name or x.name)
+
+
+FUNCTIONS["clone"] = clone
