@@ -15,6 +15,7 @@ from pellucid.rewrite.pattern import Family, Hole, Made, Rule
 from pellucid.rewrite.pipeline import PIPELINE, indexes, rewrite_graph, spelled_out
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shape import Dim, DimShuffle
+from pellucid.tensor.subgraph import OpFromGraph
 
 RULES = {f"{name}: {rule}": rule for name, table in spelled_out().items() for rule in table if isinstance(rule, Rule)}
 INTERVALS = ((0.05, 0.95), (-2.5, 2.5), (0.2, 4.0), (-4.0, -0.1), (1.1, 3.0))
@@ -181,6 +182,7 @@ PROCEDURES = {  # name: expressions in which it must fire
     "sum of multiples": [pt.sum(s * m, 0), pt.sum(m / s), pt.sum(2.0 * pt.exp(v))],
     "scalar factor of a product": [(s * m) @ m.T, m @ (m.T / s), pt.solve_triangular(m @ m.T, s * m, lower=True)],
     "tidy loop": [scan(lambda e, y, k: pt.exp(e) * pt.exp(k) + y, v, s, s, return_updates=False)],
+    "inline subgraph": [OpFromGraph([s], [pt.exp(s) + 1], inline=True)(s * 2)],
     "expand composite": [pt.logit(v), pt.softmax(m, 1), pt.log_softmax(m, 0), pt.logsumexp(m), pt.xlogy(v, v), m.shape],
 }
 ALL_PROCEDURES = {r.name for table in PIPELINE.values() for r in table if not isinstance(r, Rule)}

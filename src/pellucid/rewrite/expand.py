@@ -8,6 +8,7 @@ from pellucid.graph.nodes import Apply, Op
 from pellucid.rewrite.pattern import AnyRule, Hole, Made, Rule, Table, kind, procedure
 from pellucid.tensor.arithmetic import disconnected_grad
 from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.subgraph import SubgraphOp
 
 anything = Hole("x", dtypes="biuf")
 
@@ -32,6 +33,14 @@ def expand_composite(node: Apply) -> Any:
     """The definition of a composite op, on the inputs that it has here."""
     return node.op.expand(*node.inputs)
 
+
+@procedure(SubgraphOp)
+def inline_subgraph(node: Apply) -> Any:
+    """The graph of an op that asks to be inlined."""
+    return node.op.expand(*node.inputs) if node.op.inline else None
+
+
+INLINE: Table = (inline_subgraph,)
 
 EXPAND: Table = (
     expand_composite,

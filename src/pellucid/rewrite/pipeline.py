@@ -10,17 +10,18 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list
 from pellucid.rewrite.algebra import ALGEBRA
 from pellucid.rewrite.engine import Index, Session, garbage_left_alone
-from pellucid.rewrite.expand import EXPAND, composes
+from pellucid.rewrite.expand import EXPAND, INLINE, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
 from pellucid.rewrite.loops import loops
-from pellucid.rewrite.pattern import Table
+from pellucid.rewrite.pattern import AnyRule, Table
 from pellucid.rewrite.respell import with_respellings
 from pellucid.rewrite.shapes import SHAPES
 from pellucid.rewrite.stabilize import STABILIZE
 
 PIPELINE: dict[str, Table] = {
     "merge": (),
+    "inline": INLINE,
     "fold": FOLD,
     "algebra": ALGEBRA,
     "shapes": SHAPES,
@@ -63,7 +64,24 @@ def chosen_passes(include: Collection[str] | None, exclude: Collection[str]) -> 
     return tuple(name for name in PIPELINE if (include is None or name in include) and name not in exclude)
 
 
-def rewrite_graph(outputs: Any, *, include: Collection[str] | None = None, exclude: Collection[str] = ()) -> Any:
+def with_rules(steps: Sequence[tuple[Index, Index]], rules: Sequence[AnyRule]) -> list[tuple[Index, Index]]:
+    """Passes with a user's rules: they come first by themselves, and are tried before all others from then on."""
+    own = tuple(rules)
+    for rule in own:
+        if not isinstance(rule, AnyRule):
+            raise TypeError(f"A rule is written `pattern >> pattern` or by @procedure(...), and {rule!r} is neither.")
+    if not own:
+        return list(steps)
+    return [(Index(own), Index(own)), *((fresh, Index((*own, *table.table))) for fresh, table in steps)]
+
+
+def rewrite_graph(
+    outputs: Any,
+    *,
+    include: Collection[str] | None = None,
+    exclude: Collection[str] = (),
+    rules: Sequence[AnyRule] = (),
+) -> Any:
     """Graphs of the same values that compute faster and more accurately.
 
     Parameters
@@ -73,6 +91,9 @@ def rewrite_graph(outputs: Any, *, include: Collection[str] | None = None, exclu
         The passes to run (by default all), by their names in ``PIPELINE``.
     exclude : collection of str
         Passes to leave out.
+    rules : sequence of rules, optional
+        Rules of your own, tried before all others: patterns (``pm.rewrite.Hole``) before and after, or procedures.
+        With ``include=[]`` nothing else is rewritten.
 
     Returns
     -------
@@ -84,11 +105,15 @@ def rewrite_graph(outputs: Any, *, include: Collection[str] | None = None, exclu
     >>> x = pt.vector("x")
     >>> print(rewrite_graph(pt.log(pt.sqrt(x) ** 2 * 1.0 + 0.0), exclude=["expand"]))
     Log.0
+    >>> from pellucid.rewrite import Hole
+    >>> a = Hole("a")
+    >>> print(rewrite_graph(pt.sin(x) ** 2, include=[], rules=[pt.sin(a) ** 2 >> (1 - pt.cos(2 * a)) / 2]))
+    TrueDiv.0
     """
     session = Session()
     found = as_list(outputs)
     with garbage_left_alone():
-        for fresh, table in indexes(chosen_passes(include, exclude)):
+        for fresh, table in with_rules(indexes(chosen_passes(include, exclude)), rules):
             found = session.run(found, fresh, table)
     return found[0] if isinstance(outputs, Variable) else found
 
