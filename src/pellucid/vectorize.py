@@ -17,7 +17,7 @@ from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.host import blockwise
 from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
-from pellucid.tensor.linalg import Cholesky, Inverse, MatMul, SolveTriangular
+from pellucid.tensor.linalg import MatrixOp
 from pellucid.tensor.operators import FUNCTIONS
 from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
@@ -149,10 +149,7 @@ def shifted(axes: Iterable[int], by: int) -> tuple[int, ...]:
 
 
 @vectorize_op.register(Elementwise)
-@vectorize_op.register(MatMul)
-@vectorize_op.register(SolveTriangular)
-@vectorize_op.register(Cholesky)
-@vectorize_op.register(Inverse)
+@vectorize_op.register(MatrixOp)
 def broadcasting(op: Op, batch: Batched) -> Any:
     """Ops that broadcast: only axes of different meaning must not meet."""
     core = max(batch.core(i) for i in range(len(batch.inputs)))

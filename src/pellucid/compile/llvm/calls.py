@@ -14,7 +14,7 @@ from pellucid.graph.nodes import Variable
 def pointer_to(k: Kernel, v: Variable) -> str:
     """The address of a variable's elements; a scalar that is nowhere in memory is put there."""
     if k.in_memory(v):
-        return k.base(v)
+        return k.base(v).text
     dtype = v.type.dtype
     place = k.cell(dtype)
     k.store_now(k.element(v, tuple(k.integer(0) for _ in v.type.shape)), place)
@@ -36,15 +36,26 @@ class Matrices:
     def each(self, variables: Sequence[Variable], body: Callable[[], None]) -> None:
         """Run `body` for each matrix of stacks that share their leading axes."""
         bases = {v: pointer_to(self.k, v) for v in variables}
-        lead = self.k.shape(variables[0])[:-2]
+        stack = max((v for v in self.sink.node.inputs), key=lambda v: v.type.ndim)
+        lead = self.k.shape(stack)[:-2]
 
-        def at(i: Value | None) -> None:
+        def at(i: Value) -> None:
             for v, base in bases.items():
-                offset = None if i is None else self.k.mul(i, self.k.mul(*self.shape(v)))
-                self.pointers[v] = base if offset is None else self.k.element_pointer(base, offset, "float64").text
+                core = self.k.shape(v)[self.lead_ndim(v, len(lead)) :]
+                moves = len(core) < v.type.ndim  # else one matrix serves the whole stack
+                offset = self.k.mul(i, self.k.product(core)) if moves else self.k.integer(0)
+                self.pointers[v] = self.k.element_pointer(base, offset, v.type.dtype).text
             body()
 
-        at(None) if not lead else self.k.loop(self.k.product(lead), at)
+        if lead:
+            self.k.loop(self.k.product(lead), at)
+        else:
+            self.pointers.update(bases)
+            body()
+
+    def lead_ndim(self, v: Variable, most: int) -> int:
+        """How many of the axes of an operand belong to the stack: all but two of an input, all but its own of a result."""
+        return v.type.ndim - 2 if v in self.sink.node.inputs else most
 
     def argument(self, a: Any) -> str:
         """One argument in Fortran's convention: a pointer to a character, integer, number or matrix."""
@@ -94,6 +105,31 @@ class Matrices:
 
         k.loop(rows, row)
 
+    def entry(self, v: Variable, offset: Value) -> Value:
+        """The address of an element of the current matrix of `v`, by row-major position."""
+        return self.k.element_pointer(self.pointers[v], offset, v.type.dtype)
+
+    def swap(self, first: Value, second: Value) -> None:
+        """Exchange the doubles at two addresses."""
+        k = self.k
+        a, b = k.load_now(first, "float64"), k.load_now(second, "float64")
+        k.store_now(b, first)
+        k.store_now(a, second)
+
+    def swap_rows(self, v: Variable, i: Value, j: Value) -> None:
+        """Exchange two rows of the current matrix of `v`."""
+        k, (_, columns) = self.k, self.shape(v)
+        k.loop(columns, lambda c: self.swap(*[self.entry(v, k.add(k.mul(row, columns), c)) for row in (i, j)]))
+
+    def transpose(self, v: Variable) -> None:
+        """Transpose the current (square) matrix of `v` in place."""
+        k, (n, _) = self.k, self.shape(v)
+
+        def row(i: Value) -> None:
+            k.loop(i, lambda j: self.swap(self.entry(v, k.add(k.mul(i, n), j)), self.entry(v, k.add(k.mul(j, n), i))))
+
+        k.loop(n, row)
+
     def copy(self, source: Variable, target: Variable) -> None:
         """Copy the current matrix of one variable over that of another."""
         k = self.k
@@ -109,7 +145,8 @@ class Matrices:
 def emit_call(k: Kernel, sink: Sink) -> None:
     """A node computed by library routines."""
     node = sink.node
-    node.op.call(Matrices(k, sink), node.outputs[0], *node.inputs)
+    outputs = node.outputs if len(node.outputs) > 1 else node.outputs[0]
+    node.op.call(Matrices(k, sink), outputs, *node.inputs)
 
 
 def emit_callback(k: Kernel, sink: Sink) -> None:

@@ -44,8 +44,6 @@ def kind_of(node: Apply) -> str:
     wanted: Any = getattr(op, "lowering", None)
     if callable(wanted):
         wanted = wanted(node)
-    if wanted == "call" and any(v.type.dtype != "float64" for v in tensors):
-        return "callback"
     return wanted or "callback"
 
 

@@ -1,0 +1,269 @@
+"""Decompositions into orthogonal and diagonal factors: eigenvalues, singular values, QR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.nodes import Variable
+from pellucid.tensor.arithmetic import eq, switch
+from pellucid.tensor.broadcast import Extent
+from pellucid.tensor.create import eye, tril, triu
+from pellucid.tensor.elementwise import floating_dtype
+from pellucid.tensor.linalg.matrices import MatrixOp, by_matrix, matrix_shape, real_dtype, smaller, square_type
+from pellucid.tensor.linalg.products import matmul
+from pellucid.tensor.linalg.triangular import cholesky, solve_triangular
+from pellucid.tensor.shape import concatenate, dim, expand_dims, matrix_transpose
+from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
+
+
+def gaps(values: TensorVariable) -> TensorVariable:
+    """1 / (values[j] - values[i]), and 0 where they are equal: such pairs take no part in a gradient."""
+    difference = expand_dims(values, -2) - expand_dims(values, -1)
+    equal = eq(difference, 0)
+    return switch(equal, 0.0, 1.0 / switch(equal, 1.0, difference))
+
+
+def scaled_columns(a: TensorVariable, scale: TensorVariable) -> TensorVariable:
+    """a @ diag(scale)."""
+    return a * expand_dims(scale, -2)
+
+
+def scaled_rows(scale: TensorVariable, a: TensorVariable) -> TensorVariable:
+    """diag(scale) @ a."""
+    return expand_dims(scale, -1) * a
+
+
+def with_diagonal(a: TensorVariable, values: TensorVariable) -> TensorVariable:
+    """a + diag(values) for square a."""
+    return a + eye(dim(a, a.ndim - 1), dtype=values.dtype) * expand_dims(values, -1)
+
+
+@dataclass(frozen=True)
+class Eigh(MatrixOp):
+    """The ascending eigenvalues and the orthonormal eigenvectors (columns) of symmetric matrices.
+
+    Only one triangle is read. Where eigenvalues are equal their vectors are not unique, and have no gradient: such a
+    pair adds nothing, which is right for functions that do not depend on the choice of vectors.
+    """
+
+    lower: bool = True
+
+    def infer(self, a: Variable) -> tuple[TensorType, TensorType]:
+        kind = square_type("eigh", a)
+        return TensorType(real_dtype(kind.dtype), kind.shape[:-1]), kind
+
+    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
+        return [(a[0],), (a[0], a[1])]
+
+    def impl(self, xp: Any, a: Any) -> Any:
+        triangle = "L" if self.lower else "U"
+        if xp.name == "jax":
+            return tuple(xp.linalg.eigh(a, UPLO=triangle))
+        dtype = floating_dtype([a.dtype.name])
+        outputs = [(real_dtype(dtype), a.shape[-1:]), (dtype, a.shape[-2:])]
+        return by_matrix(lambda m: tuple(np.linalg.eigh(m, triangle)), [a], outputs)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        # Giles (2008), "Collected matrix derivative results for forward and reverse mode", section 3.1.
+        (values, vectors), (to_values, to_vectors) = outputs, gradients
+        t = matrix_transpose(vectors)
+        inner = with_diagonal(gaps(values) * matmul(t, to_vectors), to_values)
+        full = matmul(matmul(vectors, inner), t)
+        keep = tril if self.lower else triu
+        half = 1.0 - 0.5 * eye(dim(vectors, vectors.ndim - 1), dtype=vectors.dtype)
+        return [keep(full + matrix_transpose(full)) * half]  # what is read stands for both elements
+
+
+def eigh(a: Any, UPLO: str = "L") -> tuple[TensorVariable, TensorVariable]:
+    """The ascending eigenvalues and the orthonormal eigenvectors (columns) of symmetric matrices.
+
+    Only the triangle `UPLO` ("L" or "U") is read. Equal eigenvalues have no unique vectors: see :class:`Eigh`.
+    """
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"UPLO is 'L' or 'U', not {UPLO!r}.")
+    return Eigh(UPLO.upper() == "L")(as_tensor_variable(a))
+
+
+def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> TensorVariable:
+    """The ascending eigenvalues of symmetric matrices, or those of a @ v = w b @ v for positive definite b."""
+    a = as_tensor_variable(a)
+    if b is None:
+        return Eigh(lower)(a)[0]
+    b = as_tensor_variable(b)
+    factor = cholesky(b if lower else matrix_transpose(b))
+    full = tril(a) + matrix_transpose(tril(a, -1)) if lower else triu(a) + matrix_transpose(triu(a, 1))
+    half = solve_triangular(factor, full, lower=True, b_ndim=2)
+    return Eigh()(solve_triangular(factor, matrix_transpose(half), lower=True, b_ndim=2))[0]
+
+
+@dataclass(frozen=True)
+class Eig(MatrixOp):
+    """The complex eigenvalues and eigenvectors (columns of length one) of square matrices; without a gradient."""
+
+    def infer(self, a: Variable) -> tuple[TensorType, TensorType]:
+        kind = square_type("eig", a)
+        dtype = np.result_type(kind.dtype, "complex64").name
+        return TensorType(dtype, kind.shape[:-1]), TensorType(dtype, kind.shape)
+
+    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
+        return [(a[0],), (a[0], a[1])]
+
+    def impl(self, xp: Any, a: Any) -> Any:
+        if xp.name == "jax":
+            return tuple(xp.linalg.eig(a))
+        dtype = np.result_type(floating_dtype([a.dtype.name]), "complex64")
+        return by_matrix(lambda m: tuple(np.linalg.eig(m)), [a], [(dtype, a.shape[-1:]), (dtype, a.shape[-2:])])
+
+
+def eig(x: Any) -> tuple[TensorVariable, TensorVariable]:
+    """The complex eigenvalues and eigenvectors (columns) of square matrices."""
+    return Eig()(as_tensor_variable(x))
+
+
+@dataclass(frozen=True)
+class SVD(MatrixOp):
+    """U, s, V' with a = U @ diag(s) @ V' and descending s; U and V' have orthonormal columns and rows.
+
+    Where singular values are equal, their vectors are not unique and add nothing to a gradient. The gradient with
+    respect to vectors divides by the singular values, so it needs full rank.
+    """
+
+    full: bool = False
+
+    takes_missing_gradients = True
+
+    def infer(self, a: Variable) -> tuple[TensorType, ...]:
+        *lead, m, n = matrix_shape("svd", a)
+        k, dtype = smaller(m, n), floating_dtype([a.type.dtype])
+        left, right = ((m, m), (n, n)) if self.full else ((m, k), (k, n))
+        return (
+            TensorType(dtype, (*lead, *left)),
+            TensorType(real_dtype(dtype), (*lead, k)),
+            TensorType(dtype, (*lead, *right)),
+        )
+
+    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
+        k = shorter(*a)
+        return [(a[0], a[0]), (k,), (a[1], a[1])] if self.full else [(a[0], k), (k,), (k, a[1])]
+
+    def agreements(self, a: Any) -> Iterable[Any]:
+        return ()
+
+    def impl(self, xp: Any, a: Any) -> Any:
+        if xp.name == "jax":
+            return tuple(xp.linalg.svd(a, full_matrices=self.full))
+        m, n = a.shape[-2:]
+        k, dtype = min(m, n), floating_dtype([a.dtype.name])
+        left, right = ((m, m), (n, n)) if self.full else ((m, k), (k, n))
+        outputs = [(dtype, left), (real_dtype(dtype), (k,)), (dtype, right)]
+        return by_matrix(lambda x: tuple(np.linalg.svd(x, self.full)), [a], outputs)
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (a,), (to_left, to_values, to_right) = inputs, gradients
+        if to_left is None and to_right is None:
+            left, _, right = SVD()(a) if self.full else outputs
+            return [matmul(scaled_columns(left, to_values), right)]
+        if self.full:
+            raise TypeError(f"{self} with full_matrices has no gradient through its vectors: use full_matrices=False.")
+        return [svd_pullback(outputs, gradients)]
+
+
+def svd_pullback(outputs: Any, gradients: Any) -> Any:
+    """The gradient of a thin singular value decomposition (Townsend 2016, "Differentiating the SVD")."""
+    u, s, vt = outputs
+    to_u, to_s, to_vt = [0.0 * out if g is None else g for g, out in zip(gradients, outputs, strict=True)]
+    ut, v, to_v = matrix_transpose(u), matrix_transpose(vt), matrix_transpose(to_vt)
+    between = gaps(s * s)
+    about_u, about_v = matmul(ut, to_u), matmul(vt, to_v)
+    inner = scaled_columns(between * (about_u - matrix_transpose(about_u)), s)
+    inner = inner + scaled_rows(s, between * (about_v - matrix_transpose(about_v)))
+    found = matmul(matmul(u, with_diagonal(inner, to_s)), vt)
+    outside_u = scaled_columns(to_u - matmul(u, about_u), 1.0 / s)
+    outside_v = scaled_columns(to_v - matmul(v, about_v), 1.0 / s)
+    return found + matmul(outside_u, vt) + matmul(u, matrix_transpose(outside_v))
+
+
+def shorter(m: Any, n: Any) -> Any:
+    """The smaller of two extents, each a number or a symbolic length."""
+    if m is n:
+        return m
+    if isinstance(m, int) and isinstance(n, int):
+        return min(m, n)
+    m, n = as_tensor_variable(m), as_tensor_variable(n)
+    return switch(m < n, m, n)
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """U, s, V' with a = U @ diag(s) @ V' and descending s, or only s.
+
+    With `full_matrices` U and V' are square, and only s has a gradient.
+    """
+    found = SVD(full_matrices and compute_uv)(as_tensor_variable(a))
+    return found if compute_uv else found[1]
+
+
+@dataclass(frozen=True)
+class QR(MatrixOp):
+    """Q and R with a = Q @ R: orthonormal columns, and an upper triangle of either sign on the diagonal.
+
+    The gradient needs linearly independent leading columns.
+    """
+
+    complete: bool = False
+
+    def infer(self, a: Variable) -> tuple[TensorType, TensorType]:
+        *lead, m, n = matrix_shape("qr", a)
+        k, dtype = m if self.complete else smaller(m, n), floating_dtype([a.type.dtype])
+        return TensorType(dtype, (*lead, m, k)), TensorType(dtype, (*lead, k, n))
+
+    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
+        k = a[0] if self.complete else shorter(*a)
+        return [(a[0], k), (k, a[1])]
+
+    def agreements(self, a: Any) -> Iterable[Any]:
+        return ()
+
+    def impl(self, xp: Any, a: Any) -> Any:
+        mode = "complete" if self.complete else "reduced"
+        if xp.name == "jax":
+            return tuple(xp.linalg.qr(a, mode=mode))
+        m, n = a.shape[-2:]
+        k, dtype = m if self.complete else min(m, n), floating_dtype([a.dtype.name])
+        return by_matrix(lambda x: tuple(np.linalg.qr(x, mode)), [a], [(dtype, (m, k)), (dtype, (k, n))])
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (a,), (q, r), (to_q, to_r) = inputs, outputs, gradients
+        m, n = a.type.shape[-2:]
+        tall = None not in (m, n) and m >= n
+        if self.complete and (None in (m, n) or m > n):
+            raise TypeError(
+                f"{self} in complete mode has no gradient unless columns are known to be as many as rows: "
+                "use mode='reduced', or pt.specify_shape."
+            )
+        if tall:
+            return [qr_pullback(q, r, to_q, to_r)]
+        k = dim(r, r.ndim - 2)  # of more columns than rows, those left over are Q times those of R
+        rest, to_rest = a[..., k:], to_r[..., k:]
+        first = qr_pullback(q, r[..., :k], to_q + matmul(rest, matrix_transpose(to_rest)), to_r[..., :k])
+        return [concatenate([first, matmul(q, to_rest)], axis=-1)]
+
+
+def qr_pullback(q: Any, r: Any, to_q: Any, to_r: Any) -> Any:
+    """The gradient of a thin QR factorisation (Walter and Lehmann 2010, "Algorithmic differentiation of linear...")."""
+    inner = matmul(r, matrix_transpose(to_r)) - matmul(matrix_transpose(to_q), q)
+    symmetric = tril(inner) + matrix_transpose(tril(inner, -1))
+    full = to_q + matmul(q, symmetric)
+    return matrix_transpose(solve_triangular(r, matrix_transpose(full), lower=False, b_ndim=2))
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Q and R with a = Q @ R: `mode` "reduced" (or "economic"), "complete" (or "full"), or "r" for R alone."""
+    complete = mode in ("complete", "full")
+    if not complete and mode not in ("reduced", "economic", "r"):
+        raise ValueError(f"mode is 'reduced', 'complete' or 'r', not {mode!r}.")
+    q, r = QR(complete)(as_tensor_variable(a))
+    return r if mode == "r" else (q, r)

@@ -1,0 +1,295 @@
+"""Linear algebra against NumPy and SciPy, on every backend, with gradients against finite differences."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+import pellucid.tensor as pt
+from pellucid import function
+from pellucid.diff import grad
+from pellucid.tensor import linalg
+from pellucid.testing import BACKENDS_UNDER_TEST, check_op
+from pellucid.vectorize import vectorize_graph
+
+RNG = np.random.default_rng(4)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+def well(*lead, n=3):
+    """Matrices far from singular, so that finite differences are accurate."""
+    return normal(*lead, n, n) + n * np.eye(n)
+
+
+def definite(*lead, n=3):
+    a = normal(*lead, n, n)
+    return a @ np.swapaxes(a, -1, -2) + n * np.eye(n)
+
+
+def by_matrix(f):
+    """A function of stacks from one of single matrices."""
+    def stacked(*arrays):
+        lead = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
+        full = [np.broadcast_to(a, lead + a.shape[-2:]) for a in arrays]
+        found = [f(*[a[i] for a in full]) for i in np.ndindex(lead)]
+        return np.array(found).reshape(lead + found[0].shape)
+
+    return stacked
+
+
+def symmetric(a):
+    return 0.5 * (a + pt.matrix_transpose(a))
+
+
+def halves(a):
+    return 0.5 * (a + np.swapaxes(a, -1, -2))
+
+
+def from_triangle(a, lower):
+    keep = np.tril if lower else np.triu
+    return keep(a) + np.swapaxes(keep(a, -1 if lower else 1), -1, -2)
+
+
+def signless(vectors):
+    """What does not depend on the signs of vectors."""
+    return vectors**2
+
+
+GENERAL = {  # name: arguments, the function, the same in NumPy or SciPy
+    "solve": ([well(), normal(3)], linalg.solve, np.linalg.solve),
+    "solve matrix": ([well(), normal(3, 2)], linalg.solve, np.linalg.solve),
+    "solve batch": ([well(2), normal(2, 3, 2)], linalg.solve, np.linalg.solve),
+    "solve shares a": ([well(), normal(2, 3, 2)], linalg.solve, np.linalg.solve),
+    "solve shares b": ([well(2), normal(3, 2)], linalg.solve, np.linalg.solve),
+    "solve broadcast": ([well(2, 1), normal(1, 4, 3, 1)], linalg.solve, np.linalg.solve),
+    "solve vectors": ([well(2), normal(2, 3)], lambda a, b: linalg.solve(a, b, b_ndim=1),
+                      lambda a, b: np.linalg.solve(a, b[..., None])[..., 0]),
+    "solve transposed": ([well(), normal(3, 2)], lambda a, b: linalg.solve(a, b, transposed=True),
+                         lambda a, b: np.linalg.solve(a.T, b)),
+    "solve one": ([well(n=1), normal(1)], linalg.solve, np.linalg.solve),
+    "solve nothing": ([normal(0, 0), normal(0, 2)], linalg.solve, lambda a, b: b),
+    "solve no columns": ([well(), normal(3, 0)], linalg.solve, lambda a, b: b),
+    "solve no batch": ([normal(0, 3, 3), normal(0, 3, 2)], linalg.solve, lambda a, b: b),
+    "solve sym": ([well(), normal(3)], lambda a, b: linalg.solve(a, b, assume_a="sym", lower=True),
+                  lambda a, b: np.linalg.solve(from_triangle(a, True), b)),
+    "solve pos": ([definite(2), normal(2, 3, 2)], lambda a, b: linalg.solve(a, b, assume_a="pos"),
+                  lambda a, b: np.linalg.solve(from_triangle(a, False), b)),
+    "solve diagonal": ([well(), normal(3)], lambda a, b: linalg.solve(a, b, assume_a="diagonal"),
+                       lambda a, b: b / np.diag(a)),
+    "solve triangle": ([well(), normal(3)], lambda a, b: linalg.solve(a, b, assume_a="upper triangular"),
+                       lambda a, b: np.linalg.solve(np.triu(a), b)),
+    "inv": ([well(2)], linalg.inv, np.linalg.inv),
+    "det": ([well(2, 2)], linalg.det, np.linalg.det),
+    "det negative": ([well()[[1, 0, 2]]], linalg.det, np.linalg.det),
+    "det nothing": ([normal(0, 0)], linalg.det, np.linalg.det),
+    "slogdet": ([well(2)[:, [2, 0, 1]]], lambda a: linalg.slogdet(a), lambda a: tuple(np.linalg.slogdet(a))),
+    "slogdet one": ([-np.ones((1, 1))], lambda a: linalg.slogdet(a), lambda a: tuple(np.linalg.slogdet(a))),
+    "pinv tall": ([normal(2, 4, 3)], linalg.pinv, np.linalg.pinv),
+    "pinv wide": ([normal(2, 4)], linalg.pinv, np.linalg.pinv),
+    "lu": ([well(n=4)[[3, 1, 0, 2]]], linalg.lu, scipy.linalg.lu),
+    "lu permuted": ([normal(4, 4)], lambda a: linalg.lu(a, permute_l=True), lambda a: scipy.linalg.lu(a, True)),
+    "lu indices": ([normal(4, 4)], lambda a: linalg.lu(a, p_indices=True)[1:],
+                   lambda a: scipy.linalg.lu(a, p_indices=True)[1:]),
+    "lu_factor": ([normal(4, 4)], linalg.lu_factor, lambda a: scipy.linalg.lu_factor(a)),
+    "lu_solve": ([normal(4, 4), normal(4)], lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b), np.linalg.solve),
+    "lu_solve trans": ([normal(4, 4), normal(4, 2)],
+                       lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans=1),
+                       lambda a, b: np.linalg.solve(a.T, b)),
+    "eigh": ([definite(2)], lambda a: (linalg.eigh(a)[0], signless(linalg.eigh(a)[1])),
+             lambda a: (np.linalg.eigh(a)[0], signless(np.linalg.eigh(a)[1]))),
+    "eigh upper": ([well()], lambda a: signless(linalg.eigh(a, "U")[1]), lambda a: signless(np.linalg.eigh(a, "U")[1])),
+    "eigvalsh": ([well(2)], linalg.eigvalsh, np.linalg.eigvalsh),
+    "eigvalsh pair": ([definite(), definite()], linalg.eigvalsh, lambda a, b: scipy.linalg.eigvalsh(a, b)),
+    "svd tall": ([normal(2, 4, 3)], lambda a: tuple(map(signless, linalg.svd(a, full_matrices=False))),
+                 lambda a: tuple(map(signless, np.linalg.svd(a, full_matrices=False)))),
+    "svd wide": ([normal(2, 4)], lambda a: tuple(map(signless, linalg.svd(a, full_matrices=False))),
+                 lambda a: tuple(map(signless, np.linalg.svd(a, full_matrices=False)))),
+    "svd product": ([normal(3, 3)], lambda a: linalg.svd(a, False)[0] @ linalg.svd(a, False)[2],
+                    lambda a: scipy.linalg.polar(a)[0]),
+    "svd values": ([normal(3, 4)], lambda a: linalg.svd(a, compute_uv=False),
+                   lambda a: np.linalg.svd(a, compute_uv=False)),
+    "svd full values": ([normal(3, 4)], lambda a: linalg.svd(a)[1], lambda a: np.linalg.svd(a)[1]),
+    "qr r": ([well()], lambda a: linalg.qr(a, mode="r"), lambda a: np.linalg.qr(a, mode="r")),
+    "expm": ([normal(2, 3, 3)], linalg.expm, scipy.linalg.expm),
+    "expm nothing": ([normal(0, 0)], linalg.expm, lambda a: a),
+    "matrix_power": ([normal(2, 3, 3)], lambda a: linalg.matrix_power(a, 5), lambda a: np.linalg.matrix_power(a, 5)),
+    "matrix_power 0": ([normal(3, 3)], lambda a: linalg.matrix_power(a, 0), lambda a: np.linalg.matrix_power(a, 0)),
+    "matrix_power -2": ([well()], lambda a: linalg.matrix_power(a, -2), lambda a: np.linalg.matrix_power(a, -2)),
+    "sylvester": ([well(), well(n=2), normal(3, 2)], linalg.solve_sylvester, scipy.linalg.solve_sylvester),
+    "sylvester batch": ([well(2), well(n=2), normal(2, 3, 2)], linalg.solve_sylvester,
+                        by_matrix(scipy.linalg.solve_sylvester)),
+    "continuous": ([well(), definite()], linalg.solve_continuous_lyapunov, scipy.linalg.solve_continuous_lyapunov),
+    "discrete": ([0.3 * normal(3, 3), definite()], linalg.solve_discrete_lyapunov,
+                 scipy.linalg.solve_discrete_lyapunov),
+    "discrete direct": ([0.3 * normal(3, 3), definite()],
+                        lambda a, q: linalg.solve_discrete_lyapunov(a, q, method="direct"),
+                        scipy.linalg.solve_discrete_lyapunov),
+    "lstsq": ([normal(5, 3), normal(5, 2)], lambda a, b: linalg.lstsq(a, b)[:2],
+              lambda a, b: tuple(np.linalg.lstsq(a, b)[:2])),
+    "lstsq values": ([normal(5, 3), normal(5, 2)], lambda a, b: linalg.lstsq(a, b)[3],
+                     lambda a, b: np.linalg.lstsq(a, b)[3]),
+    "tensorinv": ([normal(4, 6, 8, 3)], linalg.tensorinv, np.linalg.tensorinv),
+    "tensorsolve": ([normal(2, 3, 6), normal(2, 3)], linalg.tensorsolve, np.linalg.tensorsolve),
+    "trace": ([normal(2, 3, 4)], linalg.trace, lambda a: np.trace(a, axis1=-2, axis2=-1)),
+    "block_diag": ([normal(2, 3), normal(1, 1), normal(3, 2)], linalg.block_diag, scipy.linalg.block_diag),
+    "block_diag batch": ([normal(2, 2, 3), normal(1, 1)], linalg.block_diag, by_matrix(scipy.linalg.block_diag)),
+    "toeplitz": ([normal(4)], linalg.toeplitz, scipy.linalg.toeplitz),
+    "toeplitz rectangle": ([normal(4), normal(3)], linalg.toeplitz, scipy.linalg.toeplitz),
+}  # fmt: skip
+
+PRODUCTS = {
+    "kron": ([normal(2, 3), normal(3, 2)], linalg.kron, np.kron),
+    "kron ranks": ([normal(3), normal(2, 3)], linalg.kron, np.kron),
+    "kron ones": ([normal(1, 3), normal(2, 1)], linalg.kron, np.kron),
+    "inner": ([normal(2, 3), normal(4, 3)], linalg.inner, np.inner),
+    "inner vectors": ([normal(3), normal(3)], linalg.inner, np.inner),
+    "vdot": ([normal(2, 3), normal(3, 2)], linalg.vdot, np.vdot),
+    "vecdot": ([normal(2, 3), normal(3)], linalg.vecdot, lambda a, b: (a * b).sum(-1)),
+    "matvec": ([normal(2, 4, 3), normal(2, 3)], linalg.matvec, lambda a, b: (a @ b[..., None])[..., 0]),
+    "vecmat": ([normal(3), normal(3, 4)], linalg.vecmat, lambda a, b: a @ b),
+    "tensordot": ([normal(2, 3, 4), normal(3, 4, 5)], linalg.tensordot, np.tensordot),
+    "tensordot 0": ([normal(2), normal(3)], lambda a, b: linalg.tensordot(a, b, 0), lambda a, b: np.tensordot(a, b, 0)),
+    "tensordot axes": ([normal(2, 3, 4), normal(4, 2)], lambda a, b: linalg.tensordot(a, b, [[0, -1], [1, 0]]),
+                       lambda a, b: np.tensordot(a, b, [[0, -1], [1, 0]])),
+    "tensordot all": ([normal(2, 3), normal(2, 3)], linalg.tensordot, np.tensordot),
+    "multi_dot": ([normal(3), normal(3, 5), normal(5, 2), normal(2, 4)], lambda *a: linalg.multi_dot(a),
+                  lambda *a: np.linalg.multi_dot(a)),
+    "matrix_dot": ([normal(2, 3), normal(3, 2), normal(2, 2)], linalg.matrix_dot, lambda *a: np.linalg.multi_dot(a)),
+    "cross": ([normal(2, 3), normal(3)], linalg.cross, np.cross),
+    "cross axis": ([normal(3, 2), normal(3, 2)], lambda a, b: linalg.cross(a, b, axis=0),
+                   lambda a, b: np.cross(a, b, axis=0)),
+}  # fmt: skip
+
+ORDERS = [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("name", GENERAL)
+def test_functions_of_matrices(name, backend):
+    arrays, build, expected = GENERAL[name]
+    check_op(build, arrays, expected, backend=backend, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products(name, backend):
+    arrays, build, expected = PRODUCTS[name]
+    check_op(build, arrays, expected, backend=backend, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("shape", [(4, 3), (3, 3), (2, 4)])
+def test_qr(shape, backend):
+    """Gradients of both factors, and the complete form."""
+    a = normal(*shape)
+    check_op(linalg.qr, [a], lambda a: tuple(np.linalg.qr(a)), backend=backend, rtol=1e-11, atol=1e-13)
+    x = pt.matrix("x", shape=shape)
+    both = function([x], linalg.qr(x, mode="complete"), backend=backend)(a)
+    for got, want in zip(both, np.linalg.qr(a, mode="complete"), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("ord", ORDERS)
+def test_norms_of_matrices(ord, backend):
+    check_op(lambda x: linalg.norm(x, ord, axis=(-2, -1)), [normal(2, 3, 4)],
+             lambda x: np.linalg.norm(x, ord, axis=(-2, -1)), backend=backend, rtol=1e-11)  # fmt: skip
+    check_op(lambda x: linalg.norm(x, ord, axis=(2, 0), keepdims=True), [normal(3, 2, 4)],
+             lambda x: np.linalg.norm(x, ord, axis=(2, 0), keepdims=True), backend=backend, rtol=1e-11)  # fmt: skip
+
+
+@pytest.mark.parametrize("ord", [None, 0, 0.5, 1, 2, 3, -1, np.inf, -np.inf])
+def test_norms_of_vectors(ord):
+    check_op(lambda x: linalg.norm(x, ord, axis=1, keepdims=True), [normal(3, 4)],
+             lambda x: np.linalg.norm(x, ord, axis=1, keepdims=True), backend="numpy", rtol=1e-11)  # fmt: skip
+
+
+def test_eig():
+    a = normal(2, 3, 3)
+    values, vectors = (v.eval() for v in linalg.eig(a))
+    np.testing.assert_allclose(a @ vectors, vectors * values[:, None, :], atol=1e-12)
+    assert values.dtype == vectors.dtype == np.complex128
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+def test_singular_matrices(backend):
+    """A singular matrix spoils only itself; its determinant is right."""
+    a = np.stack([np.eye(2), np.ones((2, 2)), np.zeros((2, 2)), np.full((2, 2), np.nan)])
+    x = pt.tensor("x", shape=(None, 2, 2))
+    outputs = [linalg.solve(x, np.ones((2, 1))), linalg.inv(x), linalg.det(x), *linalg.slogdet(x)]
+    found, inverse, det, sign, logdet = function([x], outputs, backend=backend)(a)
+    np.testing.assert_array_equal(np.isnan(found).all((1, 2)), [False, True, True, True])
+    np.testing.assert_array_equal(np.isnan(inverse).all((1, 2)), [False, True, True, True])
+    np.testing.assert_array_equal(det, [1, 0, 0, np.nan])
+    np.testing.assert_array_equal(sign, [1, 0, 0, np.nan])
+    np.testing.assert_array_equal(logdet, [0, -np.inf, -np.inf, np.nan])
+
+
+def test_failures_are_nan():
+    """Decompositions that do not converge give NaN for that matrix alone."""
+    a = np.stack([np.eye(2), np.full((2, 2), np.nan)])
+    for f in (linalg.eigh, linalg.svd, linalg.eig):
+        for value in f(a):
+            np.testing.assert_array_equal(np.isfinite(value.eval()).reshape(2, -1).all(1), [True, False])
+    np.testing.assert_array_equal(np.isnan(linalg.expm(a).eval()).all((1, 2)), [False, True])
+
+
+def test_equal_eigenvalues():
+    """A function that does not depend on the choice of vectors has its gradient where eigenvalues are equal."""
+    x = pt.matrix("x")
+    values, vectors = linalg.eigh(symmetric(x))
+    cost = ((vectors * pt.exp(values)[None, :]) @ vectors.T)[0, 0]
+    np.testing.assert_allclose(grad(cost, x).eval({x: np.eye(2)}), [[np.e, 0], [0, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_dtypes(dtype, backend):
+    a, b = (np.array([[4, 1], [2, 3]]).astype(dtype), np.array([1, 2]).astype(dtype))
+    check_op(linalg.solve, [a, b], np.linalg.solve, backend=backend, rtol=1e-5)
+    check_op(linalg.inv, [a], np.linalg.inv, backend=backend, rtol=1e-5)
+    check_op(linalg.det, [a], np.linalg.det, backend=backend, rtol=1e-5)
+    check_op(lambda a: linalg.slogdet(a), [a], lambda a: tuple(np.linalg.slogdet(a)), backend=backend, rtol=1e-5)
+    check_op(linalg.eigvalsh, [a], np.linalg.eigvalsh, backend=backend, rtol=1e-5)
+
+
+@pytest.mark.parametrize("f", [
+    lambda a: linalg.solve(a, np.ones((3, 1))), linalg.inv, linalg.det, lambda a: linalg.slogdet(a)[1],
+    lambda a: linalg.eigh(a)[0], lambda a: linalg.svd(a)[1], linalg.expm, lambda a: linalg.lu_factor(a)[0], linalg.pinv,
+])  # fmt: skip
+def test_batched_graphs(f):
+    """A batch of single matrices is computed as by NumPy's loops."""
+    x, xs = pt.tensor("x", shape=(3, 3)), pt.tensor("xs", shape=(None, 3, 3))
+    values = definite(4)
+    single = np.stack([f(x).eval({x: a}) for a in values])
+    np.testing.assert_allclose(vectorize_graph(f(x), {x: xs}).eval({xs: values}), single, rtol=1e-12)
+
+
+@pytest.mark.skipif("llvm" not in BACKENDS_UNDER_TEST, reason="needs the native backend")
+def test_factors_are_shared_and_native():
+    """Everything that needs the LU factors of a matrix shares one native factorisation, gradients included."""
+    x, b = pt.matrix("x"), pt.vector("b")
+    cost = linalg.slogdet(x)[1] + linalg.solve(x, b).sum() + linalg.det(x)
+    report = function([x, b], [cost, grad(cost, x)], backend="llvm").compile_report()
+    assert report["callbacks"] == []
+    assert sum("LUFactor" in sink for group in report["groups"] for sink in group) == 1
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: linalg.solve(normal(2, 3), normal(2)), "square"),
+    (lambda: linalg.solve(normal(2, 2), normal(3)), "lengths 2 and 3 differ"),
+    (lambda: linalg.solve(normal(2, 2), normal(2), assume_a="banded?"), "assume_a"),
+    (lambda: linalg.eigh(normal(2, 2), "X"), "UPLO"),
+    (lambda: linalg.qr(normal(2, 2), "raw?"), "mode"),
+    (lambda: linalg.norm(normal(2, 2), "nuclear"), "order"),
+    (lambda: linalg.norm(normal(2), "fro"), "order"),
+    (lambda: linalg.tensordot(normal(2, 3), normal(2, 3), 1), "length 3"),
+    (lambda: linalg.multi_dot([normal(2)]), "two"),
+    (lambda: linalg.matrix_power(normal(2, 3), 2), "square"),
+    (lambda: linalg.svd(normal(3)), "matrices"),
+])  # fmt: skip
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
