@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pellucid.compile.backend import load_backend
+from pellucid.compile.backend import default_backend, load_backend
 from pellucid.compile.shared import SharedVariable, check_value
+from pellucid.compile.watch import Profile, as_guard, watch
 from pellucid.graph.nodes import Variable
 from pellucid.graph.printing import dprint
 from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import clone_replace
-from pellucid.graph.traverse import explicit_graph_inputs, graph_inputs
+from pellucid.graph.traverse import explicit_graph_inputs, graph_inputs, toposort
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.operators import method
 from pellucid.tensor.random import RngVariable
@@ -59,26 +61,52 @@ class Function:
         inputs: Sequence[In],
         outputs: Sequence[Variable],
         updates: Mapping[Variable, Variable],
-        pack: Callable[[list[Any]], Any],
+        pack: Packing,
         *,
         name: str | None,
         backend: str | None,
         rewrite: bool,
+        profile: bool = False,
+        nan_guard: bool | str = False,
     ):
+        self.options = dict(name=name, backend=backend, rewrite=rewrite, profile=profile, nan_guard=nan_guard)
+        self.profile = Profile() if profile else None
+        self.guard = as_guard(nan_guard)
         self.parameters, self.name = list(inputs), name
         self.inputs = [i.variable for i in inputs]
         self.outputs, self.updates, self.pack = list(outputs), dict(updates), pack
         roots = [*self.outputs, *self.updates.values()]
-        self.rewritten = rewrite_graph(roots) if rewrite else roots
-        self.executable = load_backend(backend).compile(self.inputs, self.rewritten)
+        self.rewritten = self.timed("rewrite", lambda: rewrite_graph(roots)) if rewrite else roots
+        self.executable = self.timed("compile", lambda: self.compile(backend))
+
+    def timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        """What `work` returns; its time is noted where a profile is wanted."""
+        return work() if self.profile is None else self.profile.timed(stage, work)
+
+    def compile(self, backend: str | None) -> Callable[..., list[Any]]:
+        """The executable; what watches single nodes is interpreted."""
+        if self.guard is not None:
+            return load_backend("numpy").compile(self.inputs, watch(self.inputs, self.rewritten, self.guard.observe))
+        if self.profile is not None and (backend or default_backend()) == "numpy":
+            return load_backend("numpy").compile(self.inputs, watch(self.inputs, self.rewritten, self.profile.observe))
+        return load_backend(backend).compile(self.inputs, self.rewritten)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         values = [check_argument(p.variable, v) for p, v in zip(self.parameters, self.bind(args, named), strict=True)]
-        found = self.executable(*values)
+        found = self.run(values)
         results = found[: len(self.outputs)]
         for shared, value in zip(self.updates, found[len(self.outputs) :], strict=True):
             shared.set_value(value)
         return self.pack(results)
+
+    def run(self, values: list[Any]) -> list[Any]:
+        """The outputs and updates for checked arguments."""
+        if self.guard is not None:
+            for v, value in zip(self.inputs, values, strict=True):
+                self.guard.check_input(v, value)
+        if self.profile is not None:
+            return self.profile.called(lambda: self.executable(*values))
+        return self.executable(*values)
 
     def bind(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         """The arguments in the order of the inputs."""
@@ -106,9 +134,46 @@ class Function:
         """Print what is computed in fact, after rewriting."""
         return dprint(self.rewritten, **options)
 
+    def profile_report(self) -> str:
+        """Where the time went: seconds by stage and, from the interpreter, calls, seconds and share by op and line."""
+        if self.profile is None:
+            raise ValueError(f"{self} keeps no profile: compile it with function(..., profile=True).")
+        return str(self.profile)
+
+    def explain(self) -> str:
+        """What the function is: inputs, outputs, updates, what rewriting left, and what compiling made of it."""
+        return explain(self)
+
+    def __reduce__(self) -> Any:
+        # The graph is kept and compiled again: native code belongs to one machine, and its cache makes that quick.
+        return remake, (self.parameters, self.outputs, self.updates, self.pack, self.options)
+
     def compile_report(self) -> dict[str, Any]:
         """What compiling did: seconds by stage, cache hit, loops, memory, callbacks (empty for the interpreter)."""
         return dict(getattr(self.executable, "report", {}))
+
+
+def remake(
+    inputs: Sequence[In], outputs: Sequence[Variable], updates: Mapping[Variable, Variable], pack: Any, options: Any
+) -> Function:
+    """A function from a pickle, compiled again."""
+    return Function(inputs, outputs, updates, pack, **options)
+
+
+def explain(f: Function) -> str:
+    """A function in words."""
+    before = len(toposort([*f.outputs, *f.updates.values()]))
+    lines = [str(f)]
+    lines += [f"  input   {v}: {v.type}" for v in f.inputs]
+    lines += [f"  output  {v}: {v.type}" for v in f.outputs]
+    lines += [f"  update  {shared} <- {new}" for shared, new in f.updates.items()]
+    lines.append(f"  rewritten from {before} to {len(toposort(f.rewritten))} applications")
+    report = f.compile_report()
+    lines.append(f"  runs as {'native code' if report.get('backend') == 'llvm' else 'interpreted NumPy'}")
+    skipped = {"groups", "backend"}
+    lines += [f"  {key}: {value}" for key, value in report.items() if key not in skipped and value not in ([], None)]
+    lines += [f"  loop {i}: {'; '.join(sinks)}" for i, sinks in enumerate(report.get("groups", []))]
+    return "\n".join(lines)
 
 
 def check_argument(v: Variable, value: Any) -> Any:
@@ -144,17 +209,31 @@ def check_input(i: Any) -> bool:
     return True
 
 
-def split_outputs(outputs: Any) -> tuple[list[Variable], Callable[[list[Any]], Any]]:
+@dataclass(frozen=True)
+class Packing:
+    """How values are given back in the structure in which the outputs were listed."""
+
+    kind: str
+    keys: tuple[Any, ...] = ()
+
+    def __call__(self, values: list[Any]) -> Any:
+        if self.kind == "none":
+            return None
+        if self.kind == "dict":
+            return dict(zip(self.keys, values, strict=True))
+        return values if self.kind == "list" else values[0]
+
+
+def split_outputs(outputs: Any) -> tuple[list[Variable], Packing]:
     """The outputs as a list, and how to give the values back in the caller's structure."""
     plain = lambda o: o.variable if isinstance(o, Out) else o if isinstance(o, Variable) else as_tensor_variable(o)  # noqa: E731
     if outputs is None:
-        return [], lambda values: None
+        return [], Packing("none")
     if isinstance(outputs, Mapping):
-        keys = list(outputs)
-        return [plain(o) for o in outputs.values()], lambda values: dict(zip(keys, values, strict=True))
+        return [plain(o) for o in outputs.values()], Packing("dict", tuple(outputs))
     if isinstance(outputs, (list, tuple)):
-        return [plain(o) for o in outputs], lambda values: values
-    return [plain(outputs)], lambda values: values[0]
+        return [plain(o) for o in outputs], Packing("list")
+    return [plain(outputs)], Packing("one")
 
 
 def check_complete(inputs: Sequence[In], outputs: Sequence[Variable], on_unused_input: str) -> None:
@@ -200,6 +279,8 @@ def function(
     name: str | None = None,
     backend: str | None = None,
     rewrite: bool = True,
+    profile: bool = False,
+    nan_guard: bool | str = False,
     mode: Any = None,
     allow_input_downcast: bool | None = None,
 ) -> Function:
@@ -220,6 +301,11 @@ def function(
         Native code, or the interpreter; by default the environment variable PELLUCID_BACKEND, else "llvm".
     rewrite : bool
         Whether to rewrite the graph first (for stability and speed; the value stays the same).
+    profile : bool
+        Keep times: see :meth:`Function.profile_report`. The interpreter tells them for each op.
+    nan_guard : bool or "nan"
+        Raise :class:`NotFiniteError` at the first op that makes NaN or infinity (with "nan": only NaN) of values
+        without, and say of which values and at which line. Such functions are interpreted.
     mode, allow_input_downcast
         Accepted for compatibility, and ignored.
 
@@ -244,7 +330,10 @@ def function(
         variables, states = replaced[: len(variables)], replaced[len(variables) :]
         new_state = dict(zip(new_state, states, strict=True))
     check_complete(listed, [*variables, *new_state.values()], on_unused_input)
-    return Function(listed, variables, new_state, pack, name=name, backend=backend, rewrite=rewrite)
+    return Function(
+        listed, variables, new_state, pack, name=name, backend=backend, rewrite=rewrite,
+        profile=profile, nan_guard=nan_guard,
+    )  # fmt: skip
 
 
 def as_replacements(givens: Any) -> dict[Variable, Variable]:
