@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid.tensor import linalg, random
+from pellucid.tensor import linalg, nlinalg, random, slinalg
 from pellucid.tensor.create import CONSTRUCTORS, constructor, plural, tensor
 from pellucid.tensor.math import *  # noqa: F403
 from pellucid.tensor.math import __all__ as FUNCTION_NAMES
@@ -34,7 +34,9 @@ __all__ = [  # noqa: PLE0604  # the lists of names are computed
     "as_tensor_variable",
     "linalg",
     "math",  # noqa: F405  # the submodule, an attribute since its import above
+    "nlinalg",
     "random",
+    "slinalg",
     "tensor",
     *CONSTRUCTORS,
     *FUNCTION_NAMES,

@@ -98,6 +98,7 @@ from pellucid.tensor.create import (
     zeros,
     zeros_like,
 )
+from pellucid.tensor.einsum import einsum
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import nonzero
 from pellucid.tensor.indexing import (
@@ -123,8 +124,12 @@ from pellucid.tensor.linalg import (
     inv,
     matmul,
     matrix_inverse,
+    matvec,
     outer,
     solve_triangular,
+    tensordot,
+    vecdot,
+    vecmat,
 )
 from pellucid.tensor.numbers import (
     allclose,
@@ -335,7 +340,9 @@ __all__ = [
     "nonzero",  # index
     "argsort", "diag", "diagonal", "diff", "expand_packed_triangular", "inc_subtensor", "repeat", "roll",
     "set_subtensor", "sort", "take", "take_along_axis", "tile", "trace",  # indexing
-    "cho_solve", "cholesky", "dot", "inv", "matmul", "matrix_inverse", "outer", "solve_triangular",  # linalg
+    "einsum",  # einsum
+    "cho_solve", "cholesky", "dot", "inv", "matmul", "matrix_inverse", "matvec", "outer", "solve_triangular",
+    "tensordot", "vecdot", "vecmat",  # linalg
     "all", "amax", "amin", "any", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max",
     "mean", "min", "norm", "prod", "softmax", "std", "sum", "var",  # reduce
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shape", "broadcast_to",

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
-from pellucid.tensor.arithmetic import add, as_boolean, bitwise_and, bitwise_or, eq, maximum, minimum, mul, sqr, switch
+from pellucid.tensor.arithmetic import (
+    add,
+    as_boolean,
+    bitwise_and,
+    bitwise_or,
+    eq,
+    maximum,
+    minimum,
+    mul,
+    neq,
+    sqr,
+    switch,
+)
 from pellucid.tensor.broadcast import Extent, name_with_shape
 from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
@@ -231,14 +243,21 @@ def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Tens
 
 
 @method
-def norm(x: Any, ord: Any = None, axis: Any = None) -> TensorVariable:
-    """The Euclidean norm over `axis` (default: all), or of another order: inf, -inf, or a number."""
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> TensorVariable:
+    """The norm of the elements over `axis` (default: all), as one vector: Euclidean, or of order inf, -inf or a number.
+
+    `pt.linalg.norm` has the norms of matrices.
+    """
     x = as_tensor_variable(x)
     if ord in (None, 2, "fro"):
-        return sqrt(sum(sqr(x), axis))
+        return sqrt(sum(sqr(abs(x) if x.dtype.startswith("complex") else x), axis, keepdims=keepdims))
     if ord in (np.inf, -np.inf):
-        return (max if ord > 0 else min)(abs(x), axis)
-    return sum(abs(x) ** ord, axis) ** (1.0 / ord)
+        return (max if ord > 0 else min)(abs(x), axis, keepdims)
+    if ord == 0:
+        return sum(cast(neq(x, 0), result_dtype(sqrt, (x.dtype,))), axis, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"A vector has no norm of order {ord!r}: use a number, inf or -inf.")  # noqa: TRY004  # as NumPy
+    return sum(abs(x) ** ord, axis, keepdims=keepdims) ** (1.0 / ord)
 
 
 def finite_or_zero(m: TensorVariable) -> TensorVariable:

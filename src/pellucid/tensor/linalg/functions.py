@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.tensor.arithmetic import abs as abs_
-from pellucid.tensor.arithmetic import gt, neq, sqr, switch
+from pellucid.tensor.arithmetic import gt, sqr, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.create import arange, eye, zeros
 from pellucid.tensor.elementwise import cast, floating_dtype
@@ -21,6 +21,7 @@ from pellucid.tensor.linalg.products import kron, matmul
 from pellucid.tensor.linalg.solvers import inv, pinv, solve
 from pellucid.tensor.reduce import max as max_
 from pellucid.tensor.reduce import min as min_
+from pellucid.tensor.reduce import norm as vector_norm
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import (
     atleast_2d,
@@ -194,21 +195,6 @@ MATRIX_NORMS: dict[Any, Any] = {
 }
 
 
-def vector_norm(x: TensorVariable, ord: Any, axis: Any) -> TensorVariable:
-    """The norm of vectors along one axis (or of all elements)."""
-    if ord in (None, 2):
-        return sqrt(sum_(sqr(abs_(x)), axis))
-    if ord in (np.inf, -np.inf):
-        return (max_ if ord > 0 else min_)(abs_(x), axis)
-    if ord == 0:
-        return sum_(cast(neq(x, 0), floating_dtype([x.dtype])), axis)
-    if isinstance(ord, str):
-        raise ValueError(  # noqa: TRY004  # as NumPy
-            f"A vector has no norm of order {ord!r}: use a number, inf or -inf."
-        )
-    return sum_(abs_(x) ** ord, axis) ** (1.0 / ord)
-
-
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> TensorVariable:
     """The norm of vectors (one axis) or of matrices (two axes), as NumPy's.
 
@@ -226,12 +212,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         raise ValueError(f"norm of order {ord!r} needs an axis, or two, of the {x.ndim} axes.")
     axes = normalize_axes(axis, x.ndim)
     if ord is None or len(axes) == 1:
-        found = vector_norm(x, ord, axes)
-    elif len(axes) != 2 or ord not in MATRIX_NORMS:
+        if ord == "fro":
+            raise ValueError("A vector has no norm of order 'fro': leave the order out.")
+        return vector_norm(x, ord, axes, keepdims)
+    if len(axes) != 2 or ord not in MATRIX_NORMS:
         raise ValueError(f"Matrices have norms of order {', '.join(map(str, MATRIX_NORMS))}, not {ord!r}.")
-    else:
-        given = axis if axis is not None else (0, 1)
-        found = MATRIX_NORMS[ord](matrices_along(x, given))
+    found = MATRIX_NORMS[ord](matrices_along(x, (0, 1) if axis is None else axis))
     return expand_dims(found, list(axes)) if keepdims else found
 
 
