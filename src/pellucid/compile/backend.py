@@ -9,7 +9,15 @@ from typing import Any, Protocol, cast
 
 from pellucid.graph.nodes import Variable
 
-BACKENDS = {"numpy": "pellucid.compile.numpy", "llvm": "pellucid.compile.llvm.backend"}
+BACKENDS = {
+    "numpy": "pellucid.compile.numpy",
+    "llvm": "pellucid.compile.llvm.backend",
+    "jax": "pellucid.compile.jax.backend",
+}
+
+
+class NotCompilable(TypeError):
+    """A graph that a backend cannot compile, and why."""
 
 
 class Backend(Protocol):
@@ -30,4 +38,9 @@ def load_backend(name: str | None) -> Backend:
     wanted = name or default_backend()
     if wanted not in BACKENDS:
         raise ValueError(f"There is no backend {wanted!r}; there are: {', '.join(BACKENDS)}.")
-    return cast(Backend, import_module(BACKENDS[wanted]))
+    try:
+        return cast(Backend, import_module(BACKENDS[wanted]))
+    except ModuleNotFoundError as error:
+        if error.name != "jax":
+            raise
+        raise ModuleNotFoundError("backend='jax' needs JAX: pip install 'pellucid[jax]'.", name="jax") from error
