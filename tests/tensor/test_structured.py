@@ -383,7 +383,7 @@ def test_ranges_and_filled(backend):
     check_op(lambda v, w: pt.full((2, v), w), [n, normal()], lambda v, w: np.full((2, int(v)), w), backend=backend)
 
 
-@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("backend", [b for b in BACKENDS_UNDER_TEST if b != "jax"])  # JAX cannot know how many
 def test_nonzero(backend):
     for shape in ((4,), (0,), (2, 3)):
         x = RNG.integers(0, 2, shape).astype(float)
