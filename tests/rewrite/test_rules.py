@@ -139,6 +139,9 @@ def matrix(name="m", shape=(None, None)):
 m, v, s = matrix(), pt.vector("v"), pt.scalar("s")
 fixed = pt.tensor("fixed", shape=(3, 4))
 counts = pt.constant([1.0, 2.0, 3.0])
+unit = pt.eye(4)
+square = m @ m.T + pt.eye(m.shape[0])
+factor = pt.cholesky(square)
 f32 = pt.tensor("f32", dtype="float32", shape=(None,))
 PROCEDURES = {  # name: expressions in which it must fire
     "fold constants": [pt.exp(pt.constant([1.0, 2.0])) + v[:2], pt.log(pt.constant(2.0)) * v],
@@ -181,6 +184,20 @@ PROCEDURES = {  # name: expressions in which it must fire
     "sum of negatives": [pt.sum(-pt.exp(m), 1)],
     "sum of multiples": [pt.sum(s * m, 0), pt.sum(m / s), pt.sum(2.0 * pt.exp(v))],
     "scalar factor of a product": [(s * m) @ m.T, m @ (m.T / s), pt.solve_triangular(m @ m.T, s * m, lower=True)],
+    "product with an inverse": [
+        pt.inv(square) @ m, m.T @ pt.inv(square), pt.inv(square).T @ m, m.T @ pt.inv(square).T,
+        v @ pt.inv(m.T @ m + unit),
+    ],
+    "solution with a known factor": [
+        pt.linalg.solve(factor, m), pt.linalg.solve(factor.T, m), pt.linalg.solve(factor, m, transposed=True),
+        pt.linalg.solve(factor @ factor.T, m),
+    ],
+    "factor of its square": [pt.cholesky(factor @ factor.T)],
+    "determinant with a known factor": [
+        pt.linalg.det(factor), pt.linalg.det(factor @ factor.T), pt.linalg.slogdet(factor.T)[1],
+        pt.linalg.slogdet(factor @ factor.T)[1], pt.linalg.slogdet(factor @ factor.T)[0],
+    ],
+    "logarithm of a determinant": [pt.log(pt.linalg.det(square)), pt.log(pt.abs(pt.linalg.det(-square)))],
     "tidy loop": [scan(lambda e, y, k: pt.exp(e) * pt.exp(k) + y, v, s, s, return_updates=False)],
     "inline subgraph": [OpFromGraph([s], [pt.exp(s) + 1], inline=True)(s * 2)],
     "expand composite": [pt.logit(v), pt.softmax(m, 1), pt.log_softmax(m, 0), pt.logsumexp(m), pt.xlogy(v, v), m.shape],

@@ -1,14 +1,32 @@
-"""Products of matrices: signs and scalar factors leave them, inverses of inverses vanish."""
+"""Matrices: scalars leave products, inverses become solutions, what is known of a factor is used."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.nodes import Apply
 from pellucid.rewrite.pattern import Hole, Table, procedure
 from pellucid.rewrite.shapes import all_ones, as_scalar, source
-from pellucid.tensor.arithmetic import mul, true_div
-from pellucid.tensor.linalg import Inverse, MatMul, SolveTriangular
+from pellucid.tensor.arithmetic import abs as abs_
+from pellucid.tensor.arithmetic import lt, mul, sgn, sqr, switch, true_div
+from pellucid.tensor.indexing import diagonal
+from pellucid.tensor.linalg import (
+    Cholesky,
+    Det,
+    Inverse,
+    MatMul,
+    SLogDet,
+    Solve,
+    SolveTriangular,
+    cho_solve,
+    transposed_from,
+)
+from pellucid.tensor.reduce import prod
+from pellucid.tensor.reduce import sum as sum_
+from pellucid.tensor.shape import DimShuffle, matrix_transpose
+from pellucid.tensor.transcendental import log
 
 A, B = Hole("A", dtypes="f"), Hole("B", dtypes="f")
 product, inverse = MatMul(), Inverse()
@@ -45,4 +63,84 @@ def scaled(v: Any) -> tuple[Any, Any, Any] | None:
     return v.owner.op, first, as_scalar(second)
 
 
-LINEAR: Table = (*SIGNS, scalar_factor_of_a_product)
+def possibly_transposed(v: Any, kind: type) -> tuple[Any, bool] | None:
+    """The output of an op of a class that `v` is, and whether `v` is its transpose."""
+    if v.owner is not None and isinstance(v.owner.op, kind):
+        return v, False
+    inner = transposed_from(v)
+    return (inner, True) if inner is not None and inner.owner and isinstance(inner.owner.op, kind) else None
+
+
+@procedure(MatMul, over=[Inverse, DimShuffle])
+def product_with_an_inverse(node: Apply) -> Any:
+    """inv(A) @ B is the solution of A x = B: fewer operations and smaller errors."""
+    a, b = node.inputs
+    first, second = possibly_transposed(a, Inverse), possibly_transposed(b, Inverse)
+    if first is not None:
+        return Solve(first[1])(source(first[0]).inputs[0], b)
+    if second is not None:
+        return matrix_transpose(Solve(not second[1])(source(second[0]).inputs[0], matrix_transpose(a)))
+    return None
+
+
+def squared_factor(v: Any) -> Any:
+    """The Cholesky factor L of which `v` is L @ L.T, or None."""
+    if v.owner is None or not isinstance(v.owner.op, MatMul):
+        return None
+    left, right = v.owner.inputs
+    known = left.owner is not None and isinstance(left.owner.op, Cholesky) and transposed_from(right) is left
+    return left if known else None
+
+
+@procedure(Solve)
+def solution_with_a_known_factor(node: Apply) -> Any:
+    """A Cholesky factor is triangular, and L @ L.T has the factor L: nothing has to be factored."""
+    a, b = node.inputs
+    factor = squared_factor(a)
+    if factor is not None:
+        return cho_solve((factor, True), b, b_ndim=2)
+    triangle = possibly_transposed(a, Cholesky)
+    return None if triangle is None else SolveTriangular(True, triangle[1] != node.op.transposed)(triangle[0], b)
+
+
+@procedure(Cholesky, of=[MatMul])
+def factor_of_its_square(node: Apply) -> Any:
+    """The Cholesky factor of L @ L.T is L, where L is itself one."""
+    return squared_factor(node.inputs[0])
+
+
+@procedure(Det, SLogDet)
+def determinant_with_a_known_factor(node: Apply) -> Any:
+    """The determinant of a Cholesky factor is the product of its diagonal; of L @ L.T its square."""
+    factor = squared_factor(node.inputs[0])
+    triangle = possibly_transposed(node.inputs[0], Cholesky)
+    if factor is None and triangle is None:
+        return None
+    pivots = diagonal(triangle[0] if triangle is not None else factor, 0, -2, -1)
+    if isinstance(node.op, Det):
+        found = prod(pivots, -1)
+        return found if factor is None else sqr(found)
+    size = sum_(log(pivots), -1)
+    return prod(sgn(pivots), -1), size if factor is None else 2.0 * size
+
+
+@procedure(log, of=[Det, abs_])
+def logarithm_of_a_determinant(node: Apply) -> Any:
+    """The logarithm of a determinant without the determinant, which overflows early."""
+    inside = source(node.inputs[0])
+    if inside.op is abs_:
+        inner = inside.inputs[0].owner
+        return SLogDet()(*inner.inputs)[1] if inner is not None and isinstance(inner.op, Det) else None
+    sign, size = SLogDet()(*inside.inputs)
+    return switch(lt(sign, 0), np.nan, size)
+
+
+LINEAR: Table = (
+    *SIGNS,
+    scalar_factor_of_a_product,
+    product_with_an_inverse,
+    solution_with_a_known_factor,
+    factor_of_its_square,
+    determinant_with_a_known_factor,
+    logarithm_of_a_determinant,
+)

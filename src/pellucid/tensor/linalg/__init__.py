@@ -35,6 +35,7 @@ from pellucid.tensor.linalg.products import (
     multi_dot,
     outer,
     tensordot,
+    transposed_from,
     vdot,
     vecdot,
     vecmat,
@@ -75,6 +76,6 @@ __all__ = [
     "kron", "log_det_of_factor", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse",
     "matrix_power", "matrix_transpose", "matvec", "multi_dot", "norm", "outer", "pinv", "pivot_to_permutation", "qr",
     "same_lead", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester",
-    "solve_triangular", "square_type", "svd", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace", "vdot",
-    "vecdot", "vecmat",
+    "solve_triangular", "square_type", "svd", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace",
+    "transposed_from", "vdot", "vecdot", "vecmat",
 ]  # fmt: skip

@@ -136,7 +136,8 @@ def system_type(what: str, a: Variable, b: Variable) -> TensorType:
             "Rows of b must match those of a.",
         )
     dtype = floating_dtype([a.type.dtype, b.type.dtype])
-    return TensorType(dtype, (*batch_shape(what, [a, b]), *b.type.shape[-2:]))
+    rows = inner[0] if inner[1] is None else inner[1]
+    return TensorType(dtype, (*batch_shape(what, [a, b]), rows, b.type.shape[-1]))
 
 
 def real_dtype(dtype: str) -> str:
