@@ -58,7 +58,7 @@ class Scan(Op):
     tidy: bool = False
     name: str | None = field(default=None, compare=False)
 
-    lowering = None
+    lowering = "scan"
     takes_missing_gradients = True
 
     def __str__(self) -> str:

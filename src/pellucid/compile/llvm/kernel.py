@@ -35,16 +35,19 @@ class Failure(NamedTuple):
 class Kernel(Scalars):
     """Evaluates elements of variables into the current loops."""
 
-    def __init__(self, plan: Plan, pointers: dict[Variable, str], *, reciprocals: bool = False):
+    def __init__(self, plan: Plan, pointers: dict[Variable, str | Value], *, reciprocals: bool = False):
         super().__init__(reciprocals=reciprocals)
         self.plan = plan
         self.pointers = pointers
         self.symbols: dict[Extent, int] = {}
         self.host_nodes: list[Apply] = []
+        self.readings: dict[Variable, int] = {}
         self.routines: set[str] = set()
         self.failures: list[Failure] = []
         self.checked: set[tuple[str, int]] = set()
         self.output: Variable | None = None
+        self.slices: dict[Variable, tuple[Variable, Value]] = {}
+        """Leaves of loops that stand for a row of what is computed where it is read, and which row."""
 
     # -- lengths and memory
 
@@ -67,21 +70,27 @@ class Kernel(Scalars):
 
     def home(self, v: Variable) -> tuple[Variable, tuple[Extent, ...]]:
         """Where a stored variable lies: itself, or a join and the lengths of what comes before it there."""
-        return self.plan.placed.get(v, (v, ()))
+        plan: Plan | None = self.plan
+        while plan is not None:
+            if v in plan.placed:
+                return plan.placed[v]
+            plan = plan.outer
+        return v, ()
 
     def in_memory(self, v: Variable) -> bool:
         """Whether a variable has memory of its own (or inside a join)."""
         return self.home(v)[0] in self.pointers
 
-    def base(self, v: Variable) -> str:
+    def base(self, v: Variable) -> Value:
         """The pointer to the first element of a variable in memory."""
         home, before = self.home(v)
         pointer = self.pointers[home]
+        pointer = pointer if isinstance(pointer, Value) else Value(pointer, "pointer")
         if not before:
             return pointer
         row = self.product(self.shape(v)[1:])
         offset = self.mul(self.total(before), row)
-        return self.element_pointer(pointer, offset, v.type.dtype).text
+        return self.element_pointer(pointer, offset, v.type.dtype)
 
     def total(self, extents: Sequence[Extent]) -> Value:
         """The sum of lengths."""
@@ -123,10 +132,11 @@ class Kernel(Scalars):
         """An index by row-major position."""
         return Flat(linear)
 
-    def element_pointer(self, pointer: str, offset: Value, dtype: str) -> Value:
+    def element_pointer(self, pointer: Value | str, offset: Value, dtype: str) -> Value:
         """The address of an element."""
-        code = f"getelementptr inbounds {memory_type(dtype)}, ptr {pointer}, i64 {offset.text}"
-        return self.emit(code, "pointer", (offset,))
+        start = pointer if isinstance(pointer, Value) else Value(pointer, "pointer")
+        code = f"getelementptr inbounds {memory_type(dtype)}, ptr {start.text}, i64 {offset.text}"
+        return self.emit(code, "pointer", (start, offset))
 
     def address(self, v: Variable, index: Sequence[Value]) -> Value:
         """The address of an element of a variable in memory."""
@@ -137,7 +147,10 @@ class Kernel(Scalars):
         dtype = v.type.dtype
         address = self.element_pointer(self.base(v), offset, dtype)
         size = np.dtype(dtype).itemsize
-        found = self.emit(f"load {memory_type(dtype)}, ptr {address.text}, align {size}", dtype, (offset,))
+        # Variables may share memory one after another: what was read of one must not be taken for the other.
+        mark = self.readings.setdefault(self.home(v)[0], len(self.readings))
+        code = f"load {memory_type(dtype)}, ptr {address.text}, align {size} ; {mark}"
+        found = self.emit(code, dtype, (address,))
         if dtype != "bool":
             return found
         return self.emit(f"icmp ne i8 {found.text}, 0", "bool", (found,))
@@ -283,6 +296,8 @@ class Kernel(Scalars):
         key = (v, *index)
         if isinstance(index, Flat):
             index = self.unravel(index.linear, self.shape(v))
+        if v in self.slices:
+            return self.row(v, index), key
         node = v.owner
         if node is None or self.plan.kinds[node] != "inline":
             raise RuntimeError(f"{v} is read before it is computed: a defect of the compiler's plan.")
@@ -290,6 +305,11 @@ class Kernel(Scalars):
             return self.elementwise(node, index), key
         self.output = v
         return node.op.at(self, index, *node.inputs), key
+
+    def row(self, leaf: Variable, index: Sequence[Value]) -> Generator[Any, Any, Value]:
+        """An element of the row that a leaf of a loop stands for."""
+        rows, number = self.slices[leaf]
+        return (yield rows, (number, *index))
 
     def elementwise(self, node: Apply, index: Sequence[Value]) -> Generator[Any, Any, Value]:
         """The element of an elementwise node."""

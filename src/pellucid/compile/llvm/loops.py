@@ -10,6 +10,7 @@ from pellucid.compile.llvm.calls import emit_call, emit_callback
 from pellucid.compile.llvm.kernel import Kernel
 from pellucid.compile.llvm.plan import Group, Sink
 from pellucid.compile.llvm.scalar import Value
+from pellucid.compile.llvm.sequential import emit_scan
 
 
 class Nest:
@@ -72,7 +73,9 @@ class Nest:
         if self.k.in_memory(out):
             self.k.store_now(total, self.k.address(out, kept))
         if not self.index:
-            self.k.scopes[0].known[out, *kept] = total
+            self.k.scopes[-1].known[out, *kept] = total
+            if not self.k.in_memory(out):  # for readers by another index, such as a row-major position
+                self.k.pointers[out] = Value(self.cells[sink].text, "pointer", len(self.k.scopes) - 1)
 
     def kept_index(self, sink: Sink) -> list[Value]:
         """The index into the result of a reduction (known inside the loops over its kept axes)."""
@@ -181,5 +184,7 @@ def emit_group(kernel: Kernel, group: Group) -> None:
         emit_call(kernel, first)
     elif first.kind == "callback":
         emit_callback(kernel, first)
+    elif first.kind == "scan":
+        emit_scan(kernel, first, emit_group)
     else:
         Nest(kernel, group).emit()

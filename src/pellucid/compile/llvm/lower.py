@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pellucid.compile.backend import NotCompilable
 from pellucid.compile.llvm.scalar import TYPES, has_code
+from pellucid.compile.llvm.step import Step, Unsuited
 from pellucid.graph.intern import Interner, merge
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import made_by
 from pellucid.graph.replace import rebuild
-from pellucid.graph.traverse import toposort
+from pellucid.graph.traverse import ancestors, toposort
+from pellucid.rewrite.loops import tidied
+from pellucid.tensor.body import Body, known_length
 from pellucid.tensor.elementwise import Elementwise, result_dtype
+from pellucid.tensor.loop import Scan
 from pellucid.tensor.shape import Dim
 from pellucid.tensor.types import Constant, TensorType
 
-
-class NotCompilable(TypeError):
-    """A graph that only the interpreter can evaluate, and why."""
+LOG = logging.getLogger("pellucid")
 
 
 def compute_dtype(node: Apply) -> str:
@@ -34,11 +38,13 @@ _promotion = Elementwise("promotion", "", lambda xp, *a: xp.empty(0, xp.result_t
 
 
 def kind_of(node: Apply) -> str:
-    """How a node is compiled: inline, reduce, join, update, cumulate, call, or (without native code) callback."""
+    """How a node is compiled: inline, reduce, join, update, cumulate, scan, call, or (without native code) callback."""
     op = node.op
     tensors = [v for v in (*node.inputs, *node.outputs) if isinstance(v.type, TensorType)]
     if any(v.type.dtype not in TYPES for v in tensors) or len(tensors) < len(node.inputs) + len(node.outputs):
         return "callback"
+    if isinstance(op, Scan):
+        return "scan"
     if isinstance(op, Elementwise):
         return "inline" if has_code(op.llvm, compute_dtype(node)) else "callback"
     wanted: Any = getattr(op, "lowering", None)
@@ -54,7 +60,18 @@ def expansion(node: Apply, inputs: Sequence[Variable]) -> Any:
         return found
     if isinstance(node.op, Elementwise) and node.op.llvm is not None:
         return None
+    if isinstance(node.op, Scan):
+        return expand_body(node, inputs)
     return node.op.expand(*inputs)
+
+
+def expand_body(node: Apply, inputs: Sequence[Variable]) -> Any:
+    """A loop whose body is expanded, with all that need not be in it moved out."""
+    op: Scan = node.op
+    body = Body(op.body.inputs, expand_all(op.body.outputs))
+    if op.tidy and body == op.body:
+        return None
+    return tidied(Apply(replace(op, body=body), inputs), list)
 
 
 def expand_all(outputs: Sequence[Variable]) -> list[Variable]:
@@ -89,6 +106,8 @@ class Extents:
     of: dict[Variable, tuple[Extent, ...]] = field(default_factory=dict)
     parent: dict[Extent, Extent] = field(default_factory=dict)
     equalities: list[tuple[Extent, Extent, Apply, int]] = field(default_factory=list)
+    steps: dict[Apply, Step] = field(default_factory=dict)
+    inner: dict[Variable, tuple[Extent, ...]] = field(default_factory=dict)
 
     def find(self, extent: Extent) -> Extent:
         """The representative of an extent."""
@@ -117,6 +136,10 @@ class Extents:
             return extent
         if isinstance(extent, Constant):
             return int(extent.data)
+        if self.inner:  # lengths of what steps of loops compute are lengths of what is around the loops
+            extent = known_length(extent, self.inner)
+            if isinstance(extent, int):
+                return extent
         known: dict[Variable, Variable] = {}
         read = lambda v: known[v] if v in known else self.session.leaf(v)  # noqa: E731
         for node in toposort([extent]):
@@ -126,7 +149,11 @@ class Extents:
 
     def add(self, node: Apply) -> None:
         """Find the extents of a node's outputs."""
+        if isinstance(node.op, Scan) and self.enter(node):
+            return
         infer = getattr(node.op, "infer_shape", None)
+        if infer is None and all(None not in getattr(v.type, "shape", ()) for v in node.outputs):
+            infer = lambda inputs, extents: [getattr(v.type, "shape", ()) for v in node.outputs]  # noqa: E731
         if infer is None:
             raise NotCompilable(f"the shape of the result of {node.op} depends on data")
         inputs = [self.of.get(v, ()) for v in node.inputs]
@@ -139,6 +166,47 @@ class Extents:
         outputs = [self.of.get(v, ()) for v in node.outputs]
         for first, second, axis in node.op.must_agree(node.inputs, inputs, outputs):
             self.unite(self.symbol(first), self.symbol(second), node, axis)
+
+    def enter(self, node: Apply) -> bool:
+        """Find the extents of a loop and of all that its steps compute; false where that cannot be."""
+        before = dict(self.parent), len(self.equalities), dict(self.inner)
+        try:
+            step = Step(node)
+            self.add_step(step)
+        except (Unsuited, NotCompilable) as error:
+            self.parent, self.inner = before[0], before[2]
+            del self.equalities[before[1] :]
+            LOG.debug("%s is evaluated by the interpreter: %s", node.op, error)
+            return False
+        self.steps[node] = step
+        return True
+
+    def add_step(self, step: Step) -> None:
+        """Find the extents of what the steps of a loop compute, and of what the loop returns."""
+        n = self.symbol(step.steps)
+        self.of.update((v, v.type.shape) for v in step.constants())
+        for leaf, rows in step.rows.items():
+            count, *lengths = self.of[rows]
+            self.unite(count, n, step.node, 0)
+            self.of[leaf] = self.inner[leaf] = tuple(lengths)
+        for leaf, first in step.first.items():
+            self.of[leaf] = self.inner[leaf] = self.of[first]
+        for inner in step.nodes(step.outputs):
+            self.add(inner)
+            self.inner.update((v, self.of[v]) for v in inner.outputs)
+            self.check_outside(inner)
+        for leaf, after in zip(step.first, step.after, strict=True):
+            for axis, (a, b) in enumerate(zip(self.of[leaf], self.of[after], strict=True)):
+                self.unite(a, b, after.owner or step.node, axis)
+        rows = [(n, *self.of[v]) for v in step.collected]
+        found = [*(self.of[leaf] for leaf in step.first), *rows, *([] if step.stop is None else [()])]
+        self.of.update(zip(step.node.outputs, found, strict=True))
+
+    def check_outside(self, node: Apply) -> None:
+        """Refuse lengths that only a step would know."""
+        symbolic = [n for v in node.outputs for n in self.of[v] if isinstance(n, Variable)]
+        if any(v in self.inner for v in ancestors(symbolic)):
+            raise Unsuited(f"the shape of the result of {node.op} depends on the step")
 
     def final(self, v: Variable) -> tuple[Extent, ...]:
         """The extents of a variable, by their representatives."""

@@ -11,8 +11,10 @@ from pellucid.compile.llvm import math
 from pellucid.compile.llvm.kernel import Failure, Kernel
 from pellucid.compile.llvm.loops import emit_group
 from pellucid.compile.llvm.lower import Extent
-from pellucid.compile.llvm.plan import Plan, is_scalar
+from pellucid.compile.llvm.plan import Plan, Sink, StepPlan, is_scalar
+from pellucid.compile.llvm.sequential import ring_length, ring_states
 from pellucid.graph.nodes import Apply, Variable
+from pellucid.tensor.loop import Scan
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,18 @@ def needs_memory(plan: Plan) -> list[Variable]:
     found = []
     for v, sinks in plan.stored.items():
         register = is_scalar(v) and all(s.kind in ("reduce", "store") and not s.offset for s in sinks)
-        if v not in outputs and v not in plan.placed and not register:
+        if v not in outputs and v not in plan.placed and not register and not lives_in_loop(plan, v, sinks[0]):
             found.append(v)
     return found
+
+
+def lives_in_loop(plan: Plan, v: Variable, sink: Sink) -> bool:
+    """Whether a result of a loop is a scalar that stays in a register, or is read by nobody."""
+    if sink.kind != "scan":
+        return False
+    op: Scan = sink.node.op
+    collected = op.states <= v.index < op.states + len(op.collected)
+    return not plan.is_read(v) or (is_scalar(v) and not collected)
 
 
 def lifetimes(plan: Plan) -> dict[Variable, tuple[int, int]]:
@@ -64,8 +75,7 @@ def lifetimes(plan: Plan) -> dict[Variable, tuple[int, int]]:
 
     for place, group in enumerate(plan.groups):
         for sink in group.sinks:
-            outs = sink.node.outputs if sink.kind in ("call", "callback") and sink.node else (sink.target,)
-            for v in (*outs, *plan.memory_read_by(sink)):
+            for v in (*sink.outputs, *plan.memory_read_by(sink)):
                 touch(v, place)
     return found
 
@@ -80,13 +90,7 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
     members = needs_memory(plan)
     for place in range(len(plan.groups)):
         for v in [m for m in members if life[m][0] == place]:
-            extents = tuple(
-                sorted(
-                    (n for n in plan.shape(v) if n != 1),
-                    key=lambda n: (isinstance(n, int), id(n) if not isinstance(n, int) else n),
-                )
-            )
-            slot = Slot(extents, np.dtype(v.type.dtype).itemsize)
+            slot = slot_for(plan, v)
             if free.get(slot):
                 number[v] = free[slot].pop()
             else:
@@ -95,7 +99,27 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
             expiring.setdefault(life[v][1], []).append((slot, number[v]))
         for slot, i in expiring.get(place, ()):
             free.setdefault(slot, []).append(i)
+    for step in plan.loops.values():
+        add_step_slots(step, slots, number)
     return slots, number
+
+
+def slot_for(plan: Plan, v: Variable, copies: int = 1) -> Slot:
+    """A slot that holds a variable, or several of its kind."""
+    extents = [n for n in (copies, *plan.shape(v)) if n != 1]
+    extents.sort(key=lambda n: (isinstance(n, int), id(n) if not isinstance(n, int) else n))
+    return Slot(tuple(extents), np.dtype(v.type.dtype).itemsize)
+
+
+def add_step_slots(step: StepPlan, slots: list[Slot], number: dict[Variable, int]) -> None:
+    """Slots for what each step of a loop stores, and for the states that it carries."""
+    own, places = assign_slots(step)
+    number.update((v, len(slots) + i) for v, i in places.items())
+    step.memory = list(places)
+    slots.extend(own)
+    for v in ring_states(step):
+        number[v] = len(slots)
+        slots.append(slot_for(step, v, ring_length(step, v)))
 
 
 def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bool = False) -> Module:

@@ -7,7 +7,8 @@ loop nest, a *group*; groups run in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ from pellucid.tensor.shape import Dim, DimShuffle, Reshape
 from pellucid.tensor.types import Constant, TensorType
 
 Domain = tuple[Extent, ...]
+WHOLE = ("scan", "call", "callback")
+"""The kinds of sinks that compute all outputs of a node, in a way of their own."""
 
 
 @dataclass(eq=False)
@@ -29,7 +32,7 @@ class Sink:
 
     Attributes
     ----------
-    kind : {"store", "reduce", "update", "cumulate", "call", "callback"}
+    kind : {"store", "reduce", "update", "cumulate", "scan", "call", "callback"}
     node : Apply
         The node that it computes (None for a plain store).
     value : Variable
@@ -54,6 +57,11 @@ class Sink:
     def domain(self) -> Domain:
         """The axes that need a loop."""
         return tuple(n for n in self.extents if not (isinstance(n, int) and n == 1))
+
+    @property
+    def outputs(self) -> Sequence[Variable]:
+        """The variables that it computes."""
+        return self.node.outputs if self.kind in WHOLE else (self.target,)
 
     @property
     def fuses(self) -> bool:
@@ -97,7 +105,16 @@ class Plan:
     placed : dict
         Stored variables that lie inside a join → (the join, offset along its first axis).
     groups : list of Group
+    loops : dict
+        Applications of loops → the plans of their steps.
+    outer : Plan or None
+        For the plan of a step, the plan around its loop.
+    outside : set of Variable
+        What a step reads from around its loop.
     """
+
+    outer: Plan | None = None
+    outside: frozenset[Variable] = frozenset()
 
     def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]):
         self.inputs, self.outputs = list(inputs), list(outputs)
@@ -107,7 +124,12 @@ class Plan:
         others = [v for v in read if v.owner is None and v not in given and isinstance(v.type, TensorType)]
         self.roots = [*self.inputs, *(v for v in others if not (isinstance(v, Constant) and v.data.ndim == 0))]
         self.extents: Extents = find_extents(self.nodes, [*self.inputs, *others])
-        self.kinds = {node: kind_of(node) for node in self.nodes}
+        self.kinds: MutableMapping[Apply, str] = {}
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Decide what is stored, and group it."""
+        self.kinds.update((node, self.kind(node)) for node in self.nodes)
         self.readers = count_readers(self.nodes, self.outputs)
         self.cost: dict[Variable, int] = {}
         self.stored: dict[Variable, list[Sink]] = {}
@@ -119,6 +141,16 @@ class Plan:
         if late:
             self.extra |= late
             self.build()
+        self.loops = {node: StepPlan(self, node) for node in self.nodes if self.kinds[node] == "scan"}
+
+    def kind(self, node: Apply) -> str:
+        """How a node is compiled."""
+        found = kind_of(node)
+        return "callback" if found == "scan" and node not in self.extents.steps else found
+
+    def is_read(self, v: Variable) -> bool:
+        """Whether anything reads a variable, or wants it as a result."""
+        return self.readers.get(v, 0) > 0
 
     def shape(self, v: Variable) -> tuple[Extent, ...]:
         """The extents of a variable."""
@@ -143,9 +175,15 @@ class Plan:
             for v in node.inputs:
                 if v.owner is None or self.kinds.get(v.owner) != "inline" or is_scalar(v):
                     continue
-                if self.kinds[node] in ("call", "callback") or self.rereads(node, v):
+                row_by_row = self.kinds[node] == "scan" and self.is_read_row_by_row(node, v)
+                if (self.kinds[node] in WHOLE and not row_by_row) or self.rereads(node, v):
                     found.add(v)
         return found
+
+    def is_read_row_by_row(self, node: Apply, v: Variable) -> bool:
+        """Whether a loop reads each element of a vector once, and computing it there costs next to nothing."""
+        sequences, states, others = node.op.parts(node.inputs[1:])
+        return len(v.type.shape) == 1 and not self.cost[v] and v in sequences and v not in (*states, *others)
 
     def rereads(self, node: Apply, v: Variable) -> bool:
         """Whether a node would compute the same element of v again and again."""
@@ -236,7 +274,7 @@ class Plan:
             yield Sink("update", node.inputs[1], out, known, node, after=[base])
         elif kind == "cumulate":
             yield Sink("cumulate", node.inputs[0], out, self.shape(out), node)
-        elif kind in ("call", "callback"):
+        elif kind in WHOLE:
             yield Sink(kind, out, out, (), node)
 
     def pieces(self, node: Apply) -> Iterable[Sink]:
@@ -266,12 +304,12 @@ class Plan:
             self.groups.append(Group(sink.domain, []))
         self.groups[place].sinks.append(sink)
         self.place_of[sink] = place
-        for out in sink.node.outputs if sink.kind in ("call", "callback") and sink.node else (sink.target,):
+        for out in sink.outputs:
             self.stored.setdefault(out, []).append(sink)
 
     def roots_of(self, sink: Sink) -> list[Variable]:
         """What a sink evaluates."""
-        if sink.kind in ("call", "callback"):
+        if sink.kind in WHOLE:
             return list(sink.node.inputs)
         if sink.kind == "update":
             return [sink.value, *sink.node.inputs[2:]]
@@ -282,7 +320,7 @@ class Plan:
         inline, memory, stack, seen = [], [], self.roots_of(sink), set()
         while stack:
             v = stack.pop()
-            if v in seen:
+            if v in seen or v in self.outside:
                 continue
             seen.add(v)
             if v in self.stored and not (v is sink.value and sink.target is v):
@@ -300,6 +338,40 @@ class Plan:
     def memory_read_by(self, sink: Sink) -> list[Variable]:
         """The stored variables that a sink reads."""
         return self.walk_inline(sink)[1]
+
+
+class StepPlan(Plan):
+    """The plan of what each step of a loop does.
+
+    Attributes
+    ----------
+    step : Step
+    live : list of int
+        The states that are needed.
+    wanted : list of int
+        The collected outputs that are needed.
+    memory : list of Variable
+        What has workspace, which each step overwrites.
+    """
+
+    def __init__(self, outer: Plan, node: Apply):
+        step = self.step = outer.extents.steps[node]
+        states = len(step.first)
+        self.outer, self.outside = outer, frozenset(step.outside)
+        self.wanted = [i for i in range(len(step.collected)) if outer.is_read(node.outputs[states + i])]
+        last = [k for k in range(states) if outer.is_read(node.outputs[k])]
+        leaves = list(step.first)
+        self.live = step.live_states([*(step.collected[i] for i in self.wanted), *(leaves[k] for k in last)])
+        self.inputs = [*step.rows, *(leaves[k] for k in self.live)]
+        wanted = [*(step.after[k] for k in self.live), *(step.collected[i] for i in self.wanted)]
+        wanted += [] if step.stop is None else [step.stop]
+        self.nodes = step.nodes(wanted)
+        inside = {v for n in self.nodes for v in n.outputs}
+        self.outputs = [v for v in wanted if v in inside]
+        self.memory: list[Variable] = []
+        self.extents = outer.extents
+        self.kinds = ChainMap({}, outer.kinds)  # type: ignore[arg-type]
+        self.arrange()
 
 
 def count_readers(nodes: Sequence[Apply], outputs: Sequence[Variable]) -> dict[Variable, int]:
