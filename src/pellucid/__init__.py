@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, rewrite, stats, tensor
+    from pellucid import diff, printing, rewrite, stats, tensor
     from pellucid import tensor as math
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
     from pellucid.compile.verify import verify_grad
+    from pellucid.compile.watch import NotFiniteError, Profile
     from pellucid.diff import (
         DisconnectedInputError,
         Lop,
@@ -29,11 +30,27 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         vjp,
     )
     from pellucid.graph.drawing import draw_graph, graph_to_dot, graph_to_mermaid, graph_to_svg
+    from pellucid.graph.function_graph import FunctionGraph
     from pellucid.graph.intern import equal_computations
+    from pellucid.graph.mathematics import latex, pp, pprint
     from pellucid.graph.nodes import Apply, Op, Type, Variable
     from pellucid.graph.printing import dprint
-    from pellucid.graph.replace import clone_replace, graph_replace
-    from pellucid.graph.traverse import ancestors, explicit_graph_inputs, graph_inputs
+    from pellucid.graph.replace import clone, clone_get_equiv, clone_replace, graph_replace
+    from pellucid.graph.traverse import (
+        ancestors,
+        apply_depends_on,
+        applys_between,
+        explicit_graph_inputs,
+        get_var_by_name,
+        graph_inputs,
+        io_toposort,
+        orphans_between,
+        toposort,
+        truncated_graph_inputs,
+        variable_depends_on,
+        vars_between,
+        walk,
+    )
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
     from pellucid.inference.predictive import sample_prior_predictive
     from pellucid.inference.sample import sample
@@ -81,9 +98,12 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         support_point,
     )
     from pellucid.tensor.broadcast import ShapeError
+    from pellucid.tensor.check import Assert, CheckAndRaise
     from pellucid.tensor.folds import filter, foldl, foldr, map, reduce, while_loop
+    from pellucid.tensor.host import as_op, wrap_py
     from pellucid.tensor.random import shared_rng
     from pellucid.tensor.scan import scan, until
+    from pellucid.tensor.subgraph import OpFromGraph
     from pellucid.vectorize import vectorize_graph
 
 MODULES = {
@@ -91,13 +111,19 @@ MODULES = {
     "pellucid.compile.shared": "SharedVariable shared",
     "pellucid.compile.llvm.cache": "clear_cache",
     "pellucid.compile.verify": "verify_grad",
+    "pellucid.compile.watch": "NotFiniteError Profile",
     "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian_vector_product jvp vjp",
     "pellucid.graph.drawing": "draw_graph graph_to_dot graph_to_mermaid graph_to_svg",
+    "pellucid.graph.function_graph": "FunctionGraph",
     "pellucid.graph.intern": "equal_computations",
+    "pellucid.graph.mathematics": "latex pp pprint",
     "pellucid.graph.nodes": "Apply Op Type Variable",
     "pellucid.graph.printing": "dprint",
-    "pellucid.graph.replace": "clone_replace graph_replace",
-    "pellucid.graph.traverse": "ancestors explicit_graph_inputs graph_inputs",
+    "pellucid.graph.replace": "clone clone_get_equiv clone_replace graph_replace",
+    "pellucid.graph.traverse": (
+        "ancestors apply_depends_on applys_between explicit_graph_inputs get_var_by_name graph_inputs "
+        "io_toposort orphans_between toposort truncated_graph_inputs variable_depends_on vars_between walk"
+    ),
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
     "pellucid.inference.predictive": "sample_prior_predictive",
     "pellucid.inference.sample": "sample",
@@ -112,9 +138,12 @@ MODULES = {
     "pellucid.rewrite.pipeline": "rewrite_graph",
     "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",
+    "pellucid.tensor.check": "Assert CheckAndRaise",
     "pellucid.tensor.folds": "filter foldl foldr map reduce while_loop",
+    "pellucid.tensor.host": "as_op wrap_py",
     "pellucid.tensor.random": "shared_rng",
     "pellucid.tensor.scan": "scan until",
+    "pellucid.tensor.subgraph": "OpFromGraph",
     "pellucid.vectorize": "vectorize_graph",
 }
 """Where each public name is, so that it is imported only when it is used."""
@@ -127,25 +156,31 @@ DISTRIBUTIONS = (
 """The distributions: they need the layer of models too, which says what naming a variable means."""
 
 SUBMODULES = {
-    name: name for name in ["compile", "diff", "graph", "inference", "model", "rewrite", "stats", "tensor", "vectorize"]
+    name: name
+    for name in [
+        "compile", "diff", "graph", "inference", "model", "printing", "rewrite", "stats", "tensor", "vectorize",
+    ]  # fmt: skip
 } | {"math": "tensor"}
 """Parts of the package; what PyMC has in `math` are functions of tensors, and in `tensor` here."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
 
 __all__ = [
-    "Apply", "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Data", "Deterministic", "Dirichlet",
-    "DisconnectedInputError", "DiscreteUniform", "Exponential", "Flat", "Function", "Gamma", "Geometric",
-    "HalfCauchy", "HalfFlat", "HalfNormal", "In", "InverseGamma", "Laplace", "LogNormal", "Lognormal", "Lop",
-    "MissingInputError", "Model", "MvNormal", "NegativeBinomial", "Normal", "NotDerivable", "Op", "Out",
-    "ParameterValueError", "Poisson", "Potential", "Rop", "SamplingError", "ShapeError", "SharedVariable",
-    "StartError", "StudentT", "Type", "Uniform", "UnusedInputError", "Variable", "__version__", "ancestors", "bfmi",
-    "clear_cache", "clone_replace", "dprint", "draw", "draw_graph", "equal_computations", "ess", "eti",
-    "explain_rewrites", "explicit_graph_inputs", "function", "grad", "graph_inputs", "graph_replace", "graph_to_dot",
-    "graph_to_mermaid", "graph_to_svg", "hdi", "hessian", "hessian_vector_product", "icdf", "jacobian", "jvp",
-    "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext", "rewrite", "rewrite_graph", "rhat", "sample",
+    "Apply", "Assert", "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "CheckAndRaise", "Data",
+    "Deterministic", "Dirichlet", "DisconnectedInputError", "DiscreteUniform", "Exponential", "Flat", "Function",
+    "FunctionGraph", "Gamma", "Geometric", "HalfCauchy", "HalfFlat", "HalfNormal", "In", "InverseGamma", "Laplace",
+    "LogNormal", "Lognormal", "Lop", "MissingInputError", "Model", "MvNormal", "NegativeBinomial", "Normal",
+    "NotDerivable", "NotFiniteError", "Op", "OpFromGraph", "Out", "ParameterValueError", "Poisson", "Potential",
+    "Profile", "Rop", "SamplingError", "ShapeError", "SharedVariable", "StartError", "StudentT", "Type", "Uniform",
+    "UnusedInputError", "Variable", "__version__", "ancestors", "apply_depends_on", "applys_between", "as_op", "bfmi",
+    "clear_cache", "clone", "clone_get_equiv", "clone_replace", "dprint", "draw", "draw_graph", "equal_computations",
+    "ess", "eti", "explain_rewrites", "explicit_graph_inputs", "function", "get_var_by_name", "grad", "graph_inputs",
+    "graph_replace", "graph_to_dot", "graph_to_mermaid", "graph_to_svg", "hdi", "hessian", "hessian_vector_product",
+    "icdf", "io_toposort", "jacobian", "jvp", "latex", "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext",
+    "orphans_between", "pp", "pprint", "printing", "rewrite", "rewrite_graph", "rhat", "sample",
     "sample_prior_predictive", "set_data", "shared", "shared_rng", "stats", "summary", "support_point", "tensor",
-    "vectorize_graph", "verify_grad", "vjp",
+    "toposort", "truncated_graph_inputs", "variable_depends_on", "vars_between", "vectorize_graph", "verify_grad",
+    "vjp", "walk", "wrap_py",
 ]  # fmt: skip
 
 
