@@ -4,6 +4,7 @@
 
 import itertools
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -11,6 +12,30 @@ import scipy.special as sp
 import pellucid.tensor as pt
 from pellucid.tensor.elementwise import ELEMENTWISE, floating_dtype
 from pellucid.testing import BACKENDS_UNDER_TEST, COSTLY, arguments_for, check_op
+
+
+def mp_gammainc(a, x):
+    return mpmath.gammainc(a, 0, x, regularized=True)
+
+
+def mp_betainc(a, b, x):
+    return mpmath.betainc(a, b, 0, x, regularized=True)
+
+
+def slope(function, which, *arrays):
+    """The derivative of a function of mpmath in one argument, by central differences in many digits."""
+
+    def one(*numbers):
+        with mpmath.workdps(40):
+            point = [mpmath.mpf(float(v)) for v in numbers]
+            h = mpmath.mpf(10) ** -12
+            ends = [function(*[v + s * h * (i == which) for i, v in enumerate(point)]) for s in (1, -1)]
+            return float((ends[0] - ends[1]) / (2 * h))
+
+    arrays = np.broadcast_arrays(*arrays)
+    found = [one(*numbers) for numbers in zip(*[a.ravel() for a in arrays], strict=True)]
+    return np.array(found).reshape(arrays[0].shape)
+
 
 REFERENCES = {  # by other code than the op's own reference
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "true_div": np.true_divide, "floor_div": np.floor_divide,
@@ -27,7 +52,12 @@ REFERENCES = {  # by other code than the op's own reference
     "xlog1py": lambda x, y: np.where(x == 0, 0, x * np.log1p(y)), "tri_gamma": lambda x: sp.zeta(2, x),
     "polygamma": lambda n, x: sp.polygamma(n, x), "erfcx": lambda x: np.exp(x * x) * sp.erfc(x),
     "log_ndtr": lambda x: np.log(sp.ndtr(x)), "ndtr": lambda x: sp.erfc(-x / np.sqrt(2)) / 2,
-    "ndtri": lambda p: -np.sqrt(2) * sp.erfcinv(2 * p),
+    "ndtri": lambda p: -np.sqrt(2) * sp.erfcinv(2 * p), "complex": lambda x, y: x + np.complex64(1j) * y,
+    "gammainc_by_a": lambda a, x: slope(mp_gammainc, 0, a, x), "betainc_by_a": lambda *abx: slope(mp_betainc, 0, *abx),
+    "betainc_by_b": lambda *abx: slope(mp_betainc, 1, *abx),
+    "hyp2f1_by_a": lambda *abcz: slope(mpmath.hyp2f1, 0, *abcz),
+    "hyp2f1_by_b": lambda *abcz: slope(mpmath.hyp2f1, 1, *abcz),
+    "hyp2f1_by_c": lambda *abcz: slope(mpmath.hyp2f1, 2, *abcz),
 }  # fmt: skip
 DTYPES = ("float64", "float32", "int64", "int8", "uint8", "bool")
 QUICK = [b for b in BACKENDS_UNDER_TEST if b not in COSTLY]  # tests/compile/test_jax.py has the dtypes for JAX
@@ -175,7 +205,7 @@ def test_expansion_agrees(name, rng):
              "xlog1py": ([0.0, 0.0, 1.0], [-1.0, np.nan, -1.0]), "logit": ([0.0, 1.0, 2.0],),
              "log_ndtr": ([-40.0, 40.0, np.nan],),
              "ndtr": ([-40.0, 40.0, np.nan],), "ndtri": ([0.0, 1.0, np.nan],),
-             "log_expm1": ([0.0, 800.0, np.nan],)}  # fmt: skip
+             "log_expm1": ([0.0, 800.0, np.nan],), "angle": ([-0.0, 0.0, -np.inf, np.nan],)}  # fmt: skip
     for arrays in (arguments_for(op, "float64", [(50,)] * op.arity, rng), edges[name]):
         tensors = [pt.as_tensor_variable(a) for a in arrays]
         np.testing.assert_allclose(op.expand(*tensors).eval(), op(*tensors).eval(), rtol=1e-13, atol=1e-300)

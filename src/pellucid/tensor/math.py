@@ -68,6 +68,24 @@ from pellucid.tensor.arithmetic import (
     xor,
     zero_grad,
 )
+from pellucid.tensor.bessel import (
+    chi2sf,
+    gammal,
+    gammau,
+    hyp2f1,
+    i0,
+    i1,
+    iv,
+    ive,
+    j0,
+    j1,
+    jv,
+    kn,
+    kv,
+    kve,
+    ndtri_exp,
+    owens_t,
+)
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.complexes import (
     angle,
@@ -369,5 +387,7 @@ __all__ = [
     "bartlett", "interp", "interpolate1d",  # signal
     "bincount", "cov", "inverse_permutation", "max_and_argmax", "median", "permute_row_elements", "ptp",
     "quantile", "searchsorted", "unique",  # statistics
+    "chi2sf", "gammal", "gammau", "hyp2f1", "i0", "i1", "iv", "ive", "j0", "j1", "jv", "kn", "kv", "kve",
+    "ndtri_exp", "owens_t",  # bessel
     "constant",  # types
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.tensor.arithmetic import lt, sqr, switch
 from pellucid.tensor.elementwise import elementwise
+from pellucid.tensor.incomplete import beta_density, betainc_by_a, betainc_by_b, gamma_density, gammainc_by_a
 from pellucid.tensor.transcendental import exp, log, log1p
 from pellucid.tensor.types import as_operands, as_tensor_variable
 
@@ -67,35 +68,29 @@ ndtri = elementwise("ndtri", "The standard normal quantile function.", lambda xp
                     monotone=1)
 
 
-def _no_gradient(what: str) -> Any:
-    def refuse(g: Any, *_args: Any) -> Any:
-        raise TypeError(f"The derivative of {what} in this argument is not implemented; use pt.disconnected_grad(...).")
-
-    return refuse
-
-
 gammainc = elementwise("gammainc", "The regularised lower incomplete gamma function P(a, x).",
                        lambda xp, a, x: xp.special.gammainc(a, x),
-                       pullbacks=(_no_gradient("gammainc"),
+                       pullbacks=(lambda g, y, a, x: g * gammainc_by_a(a, x),
                                   lambda g, y, a, x: g * exp((a - 1.0) * log(x) - x - gammaln(a))),
                        domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
 gammaincc = elementwise("gammaincc", "The regularised upper incomplete gamma function Q(a, x).",
                         lambda xp, a, x: xp.special.gammaincc(a, x),
-                        pullbacks=(_no_gradient("gammaincc"),
+                        pullbacks=(lambda g, y, a, x: -g * gammainc_by_a(a, x),
                                    lambda g, y, a, x: -g * exp((a - 1.0) * log(x) - x - gammaln(a))),
                         domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
 gammaincinv = elementwise("gammaincinv", "The inverse of P(a, x) in x.", lambda xp, a, p: xp.special.gammaincinv(a, p),
-                          pullbacks=(_no_gradient("gammaincinv"),
+                          pullbacks=(lambda g, y, a, p: -g * gammainc_by_a(a, y) / gamma_density(a, y),
                                      lambda g, y, a, p: g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
                           domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
 gammainccinv = elementwise("gammainccinv", "The inverse of Q(a, x) in x.",
                            lambda xp, a, p: xp.special.gammainccinv(a, p),
-                           pullbacks=(_no_gradient("gammainccinv"),
+                           pullbacks=(lambda g, y, a, p: -g * gammainc_by_a(a, y) / gamma_density(a, y),
                                       lambda g, y, a, p: -g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
                            domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
 betainc = elementwise("betainc", "The regularised incomplete beta function I_x(a, b).",
                       lambda xp, a, b, x: xp.special.betainc(a, b, x),
-                      pullbacks=(_no_gradient("betainc"), _no_gradient("betainc"),
+                      pullbacks=(lambda g, y, a, b, x: g * betainc_by_a(a, b, x),
+                                 lambda g, y, a, b, x: g * betainc_by_b(a, b, x),
                                  lambda g, y, a, b, x: g * exp((a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a,
                                                                                                                    b))),
                       domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
@@ -107,7 +102,8 @@ def _log_beta_density(a: Any, b: Any, x: Any) -> Any:
 
 betaincinv = elementwise("betaincinv", "The inverse of I_x(a, b) in x.",
                          lambda xp, a, b, p: xp.special.betaincinv(a, b, p),
-                         pullbacks=(_no_gradient("betaincinv"), _no_gradient("betaincinv"),
+                         pullbacks=(lambda g, y, a, b, p: -g * betainc_by_a(a, b, y) / beta_density(a, b, y),
+                                    lambda g, y, a, b, p: -g * betainc_by_b(a, b, y) / beta_density(a, b, y),
                                     lambda g, y, a, b, p: g * exp(-_log_beta_density(a, b, y))),
                          domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
 psi = digamma
