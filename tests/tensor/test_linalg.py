@@ -162,6 +162,9 @@ PRODUCTS = {
                    lambda a, b: np.cross(a, b, axis=0)),
 }  # fmt: skip
 
+STACKS = [((2, 9, 8), (2, 8, 10)), ((9, 8), (2, 8, 9)), ((2, 8, 9), (9, 8)), ((2, 1, 9, 9), (2, 3, 9, 9)),
+          ((0, 9, 9), (9, 9)), ((2, 0, 9), (2, 9, 8)), ((2, 2, 3), (2, 3, 2))]  # fmt: skip
+
 ORDERS = [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf]
 
 
@@ -177,6 +180,13 @@ def test_functions_of_matrices(name, backend):
 def test_products(name, backend):
     arrays, build, expected = PRODUCTS[name]
     check_op(build, arrays, expected, backend=backend, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("shapes", STACKS)
+def test_stacks_of_products(shapes, backend):
+    """Large matrices in stacks go to the library, one by one; small ones are multiplied in loops."""
+    check_op(pt.matmul, [normal(*s) for s in shapes], np.matmul, backend=backend, atol=1e-13)
 
 
 @pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)

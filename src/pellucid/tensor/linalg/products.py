@@ -13,7 +13,7 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.tensor.arithmetic import mul
 from pellucid.tensor.broadcast import Extent, shape_error
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.linalg.matrices import Matrices, MatrixOp, batch_shape
+from pellucid.tensor.linalg.matrices import Matrices, MatrixOp, batch_shape, same_lead
 from pellucid.tensor.operators import FUNCTIONS, method
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import (
@@ -58,7 +58,7 @@ class MatMul(MatrixOp):
         return xp.matmul(a, b)
 
     def lowering(self, node: Apply) -> str | None:
-        """Plain matrices are multiplied by a library; everything else has been expanded into loops."""
+        """Large matrices are multiplied by a library; everything else has been expanded into loops."""
         return "call" if is_plain_product(*node.inputs) else None
 
     def expand_loops(self, a: TensorVariable, b: TensorVariable) -> TensorVariable | None:
@@ -95,10 +95,17 @@ class MatMul(MatrixOp):
 
 
 def is_plain_product(a: Variable, b: Variable) -> bool:
-    """Whether a product is of two matrices of doubles, neither known to be a row or a column."""
-    types = a.type, b.type
-    plain = all(t.dtype == "float64" and len(t.shape) == 2 for t in types)  # type: ignore[attr-defined]
-    return plain and 1 not in (a.type.shape[0], b.type.shape[1], a.type.shape[1])  # type: ignore[attr-defined]
+    """Whether a library multiplies faster than loops: doubles, no row or column, and in stacks no small matrices."""
+    lengths = *a.type.shape[-2:], *b.type.shape[-2:]
+    known = [n for n in lengths if n is not None]
+    stacked = a.type.ndim > 2 or b.type.ndim > 2
+    if 1 in known or (stacked and min(known, default=SMALL) < SMALL):
+        return False
+    return a.type.dtype == b.type.dtype == "float64" and same_lead(a, b)
+
+
+SMALL = 8
+"""The length below which a stack of matrices is multiplied by loops, where calls would take most of the time."""
 
 
 def transposed_from(a: TensorVariable) -> TensorVariable | None:
