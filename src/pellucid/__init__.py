@@ -157,9 +157,10 @@ DISTRIBUTIONS = (
 
 SUBMODULES = {
     name: name
-    for name in [
-        "compile", "diff", "graph", "inference", "model", "printing", "rewrite", "stats", "tensor", "vectorize",
-    ]  # fmt: skip
+    for name in (
+        *("compile", "diff", "graph", "inference", "model", "printing"),
+        *("rewrite", "stats", "tensor", "vectorize"),
+    )
 } | {"math": "tensor"}
 """Parts of the package; what PyMC has in `math` are functions of tensors, and in `tensor` here."""
 
