@@ -251,10 +251,9 @@ class Kernel(Scalars):
         """An element that is a constant, known already, or in memory; None for one that must be computed."""
         if isinstance(v, Constant) and v.data.ndim == 0:
             return self.constant(v.data.item(), v.type.dtype)
-        key = (v, *index)
-        for scope in reversed(self.scopes):
-            if key in scope.known:
-                return scope.known[key]
+        found = self.recall(v, index)
+        if found is not None:
+            return found
         if not self.in_memory(v):
             return None
         return self.read(v, index.linear if isinstance(index, Flat) else self.ravel(index, self.shape(v)))
@@ -266,11 +265,23 @@ class Kernel(Scalars):
 
     def compute(self, v: Variable, index: Any) -> Value:
         """The element of `v` at `index`, not from its own memory."""
-        key = (v, *index)
+        found = self.recall(v, index)
+        return found if found is not None else self.run(v, index)
+
+    def key(self, v: Variable, index: Any) -> tuple[Any, ...]:
+        """What an element is known by: on an axis of length one, every way to write the index means 0."""
+        shape = v.type.shape
+        if isinstance(index, Flat):
+            return (v, *("0" for _ in shape)) if all(n == 1 for n in shape) else (v, "flat", index.linear.text)
+        return (v, *("0" if n == 1 else i.text for n, i in zip(shape, index, strict=True)))
+
+    def recall(self, v: Variable, index: Any) -> Value | None:
+        """An element that was computed before, in a scope that is still open."""
+        key = self.key(v, index)
         for scope in reversed(self.scopes):
             if key in scope.known:
                 return scope.known[key]
-        return self.run(v, index)
+        return None
 
     def run(self, v: Variable, index: Any) -> Value:
         """Compute an element with an explicit stack of suspended ops."""
@@ -293,7 +304,7 @@ class Kernel(Scalars):
 
     def start(self, v: Variable, index: Any) -> tuple[Generator[Any, Any, Any], Any]:
         """Begin the computation of an element."""
-        key = (v, *index)
+        key = self.key(v, index)
         if isinstance(index, Flat):
             index = self.unravel(index.linear, self.shape(v))
         if v in self.slices:

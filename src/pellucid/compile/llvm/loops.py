@@ -73,7 +73,7 @@ class Nest:
         if self.k.in_memory(out):
             self.k.store_now(total, self.k.address(out, kept))
         if not self.index:
-            self.k.scopes[-1].known[out, *kept] = total
+            self.k.scopes[-1].known[self.k.key(out, kept)] = total
             if not self.k.in_memory(out):  # for readers by another index, such as a row-major position
                 self.k.pointers[out] = Value(self.cells[sink].text, "pointer", len(self.k.scopes) - 1)
 
