@@ -108,7 +108,8 @@ def log_parts(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def beta_tail_mean(a: np.ndarray, b: np.ndarray, z: np.ndarray, other: np.ndarray) -> np.ndarray:
     """E[log T | logit T < z] of a beta variable, or of log(1 - T) where `other`."""
     start = np.minimum(z, np.log(a) - np.log(b))
-    top = sum(c * p for c, p in zip((a, b), log_parts(start), strict=True))
+    low, high = log_parts(start)
+    top = a * low + b * high
 
     def log_density(z: np.ndarray, a: np.ndarray, b: np.ndarray, top: np.ndarray) -> np.ndarray:
         low, high = log_parts(z)

@@ -171,16 +171,21 @@ from pellucid.tensor.numbers import (
 from pellucid.tensor.packing import (
     atleast_Nd,
     concat_with_broadcast,
+    get_scalar_constant_value,
+    get_underlying_scalar_constant_value,
     get_vector_length,
     horizontal_stack,
     identity_like,
+    is_flat,
     join_dims,
     pack,
+    scalar_from_tensor,
     shape_padaxis,
     specify_broadcastable,
     split,
     split_dims,
     stacklists,
+    tensor_from_scalar,
     unpack,
     vertical_stack,
 )
@@ -379,7 +384,8 @@ __all__ = [
     "largest", "nan", "nan_to_num", "newaxis", "pi", "round_half_away_from_zero", "smallest",  # numbers
     "atleast_Nd", "concat_with_broadcast", "get_vector_length", "horizontal_stack", "identity_like",
     "join_dims", "pack", "shape_padaxis", "specify_broadcastable", "split", "split_dims", "stacklists",
-    "unpack", "vertical_stack",  # packing
+    "unpack", "vertical_stack", "get_scalar_constant_value", "get_underlying_scalar_constant_value", "is_flat",
+    "scalar_from_tensor", "tensor_from_scalar",  # packing
     "flip", "pad",  # padding
     "compress", "extract_diag", "fill_diagonal", "fill_diagonal_offset", "flatnonzero", "geomspace", "logspace",
     "meshgrid", "mgrid", "nonzero_values", "ogrid", "put", "ravel_multi_index", "slice_at_axis", "tril_indices",

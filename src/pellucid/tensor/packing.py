@@ -13,6 +13,10 @@ from pellucid.tensor.broadcast import name_with_shape, shape_error
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.shape import (
+    BroadcastTo,
+    DimShuffle,
+    Reshape,
+    SpecifyShape,
     as_extents,
     broadcast_shape,
     broadcast_to,
@@ -27,6 +31,8 @@ from pellucid.tensor.shape import (
     stack,
 )
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
+
+MOVES = (BroadcastTo, DimShuffle, Reshape, SpecifyShape)
 
 
 def lengths_of(x: TensorVariable, axes: Sequence[int]) -> list[Any]:
@@ -242,3 +248,39 @@ def get_vector_length(v: Any) -> int:
     if v.ndim != 1 or v.type.shape[0] is None:
         raise ValueError(f"The length of {name_with_shape(v)} is not known before run time.")
     return v.type.shape[0]
+
+
+def is_flat(var: Any, ndim: int = 1) -> bool:
+    """Whether a tensor has `ndim` axes: whether flattening it to that many changes nothing."""
+    return as_tensor_variable(var).ndim == ndim
+
+
+def get_underlying_scalar_constant_value(v: Any) -> Any:
+    """The number that every element of a tensor is known to be, as a NumPy scalar.
+
+    Raises
+    ------
+    ValueError
+        Where the elements are not known before run time, or differ.
+    """
+    v = as_tensor_variable(v)
+    below = v
+    while below.owner is not None and isinstance(below.owner.op, MOVES):
+        below = below.owner.inputs[0]  # type: ignore[assignment]
+    if isinstance(below, Constant) and below.data.size and (below.data == below.data.flat[0]).all():
+        return np.asarray(below.data.flat[0]).astype(v.dtype)[()]
+    raise ValueError(f"The elements of {name_with_shape(v)} are not one number that is known before run time.")
+
+
+get_scalar_constant_value = get_underlying_scalar_constant_value
+
+
+def scalar_from_tensor(s: Any) -> TensorVariable:
+    """A tensor without axes as a scalar, which is the same here."""
+    s = as_tensor_variable(s)
+    if s.ndim:
+        raise TypeError(f"A tensor without axes was expected, not {name_with_shape(s)}.")
+    return s
+
+
+tensor_from_scalar = scalar_from_tensor

@@ -205,7 +205,7 @@ class NoneVariable(Variable):
         return "NONE"  # the one object of that name
 
 
-NONE = NoneVariable(NoneType())
+NONE = NoneConst = NoneVariable(NoneType())
 
 
 def is_tensor(x: Any) -> bool:
