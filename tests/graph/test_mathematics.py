@@ -28,7 +28,8 @@ def meaning(text: str, values: dict[str, float]) -> float:
     """The text read by Python."""
     text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)", r"number(\1)", text)
     scope: dict[str, object] = {k: np.float64(v) for k, v in values.items()}
-    names = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sigmoid": lambda a: 1 / (1 + np.exp(-a)), "number": np.float64}
+    names = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "number": np.float64}
+    names["sigmoid"] = lambda a: 1 / (1 + np.exp(-a))
     *named, last = text.split("\n")
     with np.errstate(all="ignore"):
         for line in named:
@@ -69,6 +70,9 @@ CASES = [
     (A.T @ A, "A.T @ A", r"A^\top \, A"),
     (A[:, 0].sum(), "sum(A[:, 0])", r"\sum\left(A_{:, 0}\right)"),
     (A.sum(0), "sum(A, axis=0)", None),
+    (pt.argmax(A, 1), "argmax(A, axis=1)", None),
+    (pt.set_subtensor(A[0], x), "set_subtensor(A[0], x)", None),
+    (pt.inc_subtensor(A[1:], x), "inc_subtensor(A[1:], x)", None),
     (pt.cumsum(A, 0), "cumsum(A, axis=0)", None),
     (pt.switch(x > 0, x, -np.inf), "(x if x > 0 else -inf)",
      r"\begin{cases} x & \text{if } x > 0 \\ -\infty & \text{otherwise} \end{cases}"),

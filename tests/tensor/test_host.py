@@ -232,3 +232,20 @@ def test_assert_of_constants_and_batches(backend):
         CheckAndRaise("no class", "")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="at least one condition"):
         Assert()(x)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_inside_loops(backend, capsys):
+    x, start = pt.vector("x"), pt.scalar("start")
+
+    def step(a, before):
+        return Print("before")(Assert("positive")(before, before > 0)) * 0.5 + a
+
+    out = pm.scan(step, sequences=[x], outputs_info=[start], return_updates=False)
+    f = pm.function([x, start], out, backend=backend)
+    assert f([1.0, 2.0], 1.0).tolist() == [1.5, 2.75]
+    assert capsys.readouterr().out == "before __str__ = 1.0\nbefore __str__ = 1.5\n"
+    with pytest.raises((AssertionError, ValueError), match="positive"):
+        f([-9.0, 2.0], 1.0)
+    again = pickle.loads(pickle.dumps(pm.function([x, start], out.sum(), backend="numpy")))  # noqa: S301
+    assert float(again([1.0, 2.0], 1.0)) == 4.25

@@ -61,7 +61,7 @@ INVISIBLE = frozenset({"BroadcastTo", "SpecifyShape", "CheckAndRaise", "Print"})
 """Ops whose first input says all that mathematics would."""
 
 
-PREFIX = {"Cumulate": "cum", "ArgReduce": "arg"}
+PREFIX = {"Cumulate": "cum"}
 CLASSES = {"LogSumExp": "logsumexp", "ARange": "arange", "FromFunctionOp": "python"}
 """Names of functions that are not those of their classes."""
 
@@ -178,7 +178,7 @@ class Writer:
         parts = [self.read(v) for v in node.inputs]
         if name in INFIX and len(parts) == 2:
             return self.infix(name, parts)
-        special = SPECIAL.get(name)
+        special = special_of(node.op) or SPECIAL.get(name)
         found = None if special is None else special(self, node, parts)
         return found if found is not None else self.function(name, parts, parameters_of(node))
 
@@ -302,9 +302,18 @@ def indexed(w: Writer, node: Apply, parts: Sequence[Formula]) -> Formula:
         while "?" in text:
             text = text.replace("?", next(rest).text, 1)
         entries.append(text)
+    while len(entries) > 1 and entries[-1] == ":":
+        entries.pop()
     inside = ", ".join(entries)
     x = w.bracketed(parts[0], ATOM)
     return Formula(f"{x}_{{{inside}}}" if w.latex else f"{x}[{inside}]")
+
+
+def changed(w: Writer, node: Apply, parts: Sequence[Formula]) -> Formula:
+    """A tensor with a part replaced or added to."""
+    target = indexed(w, node, [parts[0], *parts[2:]]).text
+    verb = "set" if node.op.sets else "inc"
+    return w.function(f"{verb}_subtensor", [Formula(target), parts[1]])
 
 
 def gathered(w: Writer, node: Apply, parts: Sequence[Formula]) -> Formula | None:
@@ -350,28 +359,20 @@ def extent(w: Writer, node: Apply, parts: Sequence[Formula]) -> Formula | None:
 SPECIAL: dict[str, Special] = {
     "neg": negative, "square": power("2"), "sqr": power("2"), "sqrt": root_sign, "abs": absolute,
     "reciprocal": one_over, "exp": exponential, "switch": cases, "where": cases, "DimShuffle": reordered,
-    "Subtensor": indexed, "Gather": gathered, "Inverse": inverted, "Join": listed, "Dim": extent,
+    "Subtensor": indexed,
+    "IncSubtensor": changed, "Gather": gathered, "Inverse": inverted, "Join": listed, "Dim": extent,
     **dict.fromkeys(INVISIBLE, first_input),
 }  # fmt: skip
 """Ops that mathematics writes in ways of their own; all others are functions of their inputs."""
 
 
 def special_of(op: Any) -> Special | None:
-    """How an op is written where that is no matter of its name alone."""
+    """How an op is written where its name does not say it."""
     if hasattr(op, "law"):
         return drawn
     if str(getattr(op, "name", "")).startswith("cast_"):
         return first_input
     return None
-
-
-class Described(Writer):
-    """A writer that also looks at the kinds of ops."""
-
-    def formula(self, node: Apply) -> Formula:
-        special = special_of(node.op)
-        found = None if special is None else special(self, node, [self.read(v) for v in node.inputs])
-        return found if found is not None else super().formula(node)
 
 
 def write(graph: Any, *, latex: bool) -> tuple[list[tuple[str, str]], list[str]]:
@@ -381,7 +382,7 @@ def write(graph: Any, *, latex: bool) -> tuple[list[tuple[str, str]], list[str]]
     readers: dict[Variable, int] = {}
     for v in [v for node in nodes for v in node.inputs]:
         readers[v] = readers.get(v, 0) + 1
-    writer = Described(latex, readers)
+    writer = Writer(latex, readers)
     final = {v.owner for v in outputs}
     for node in nodes:
         writer.node(node, last=node in final and not any(readers.get(v) for v in node.outputs))
