@@ -12,10 +12,16 @@ from pellucid.graph.check import check_graph
 
 LENGTHS = (1, 2, 3, 5)
 SMOOTH = [
-    pt.tanh, pt.sigmoid, pt.softplus, pt.sin, pt.cos, pt.erf, pt.arctan, pt.neg,
-    lambda x: pt.exp(-pt.sqr(x)), lambda x: pt.log1p(pt.sqr(x)), lambda x: pt.log(1 - pt.sigmoid(x)), lambda x: 1 / (1 + pt.sqr(x)),
-    lambda x: pt.gammaln(1.5 + pt.tanh(x)), lambda x: pt.sqrt(pt.sqr(x) + 1), lambda x: pt.exp(x * 0.1) - 1, lambda x: pt.logit(0.1 + 0.8 * pt.sigmoid(x)),
-]  # fmt: skip
+    *(pt.tanh, pt.sigmoid, pt.softplus, pt.sin, pt.cos, pt.erf, pt.arctan, pt.neg),
+    lambda x: pt.exp(-pt.sqr(x)),
+    lambda x: pt.log1p(pt.sqr(x)),
+    lambda x: pt.log(1 - pt.sigmoid(x)),
+    lambda x: 1 / (1 + pt.sqr(x)),
+    lambda x: pt.gammaln(1.5 + pt.tanh(x)),
+    lambda x: pt.sqrt(pt.sqr(x) + 1),
+    lambda x: pt.exp(x * 0.1) - 1,
+    lambda x: pt.logit(0.1 + 0.8 * pt.sigmoid(x)),
+]
 PAIRS = [
     pt.add, pt.sub, pt.mul, lambda x, y: x / (1.5 + pt.tanh(y)), pt.logaddexp, lambda x, y: (1.2 + pt.tanh(x)) ** y,
     lambda x, y: pt.switch(x > y, x, y * 0.5), pt.maximum, pt.minimum,
@@ -94,7 +100,13 @@ STEPS = [elementwise, elementwise, pair, pair, reduction, move, index, join, pro
 @st.composite
 def graphs(draw):
     n, m = draw(st.sampled_from(LENGTHS)), draw(st.sampled_from(LENGTHS))
-    inputs = [pt.scalar("s"), pt.tensor("v", shape=(n,)), pt.tensor("w", shape=(m,)), pt.tensor("A", shape=(n, m)), pt.tensor("c", shape=(n, 1))]
+    inputs = [
+        pt.scalar("s"),
+        pt.tensor("v", shape=(n,)),
+        pt.tensor("w", shape=(m,)),
+        pt.tensor("A", shape=(n, m)),
+        pt.tensor("c", shape=(n, 1)),
+    ]
     pool = list(inputs)
     for _ in range(draw(st.integers(1, 30))):
         new = draw(st.sampled_from(STEPS))(draw, pool)
