@@ -99,7 +99,13 @@ GENERAL = {  # name: arguments, the function, the same in NumPy or SciPy
                        lambda a, b: np.linalg.solve(a.T, b)),
     "eigh": ([definite(2)], lambda a: (linalg.eigh(a)[0], signless(linalg.eigh(a)[1])),
              lambda a: (np.linalg.eigh(a)[0], signless(np.linalg.eigh(a)[1]))),
-    "eigh upper": ([well()], lambda a: signless(linalg.eigh(a, "U")[1]), lambda a: signless(np.linalg.eigh(a, "U")[1])),
+    "eigh upper": ([well()], lambda a: signless(linalg.eigh(a, UPLO="U")[1]),
+                   lambda a: signless(np.linalg.eigh(a, UPLO="U")[1])),
+    "eigh pair": ([definite(), definite()], lambda a, b: signless(linalg.eigh(a, b)[1]),
+                  lambda a, b: signless(scipy.linalg.eigh(a, b)[1])),
+    "riccati": ([normal(3, 3), normal(3, 2), definite(), definite(n=2)],
+                lambda a, b, q, r: linalg.solve_discrete_are(a, b, symmetric(q), symmetric(r)),
+                lambda a, b, q, r: scipy.linalg.solve_discrete_are(a, b, halves(q), halves(r))),
     "eigvalsh": ([well(2)], linalg.eigvalsh, np.linalg.eigvalsh),
     "eigvalsh pair": ([definite(), definite()], linalg.eigvalsh, scipy.linalg.eigvalsh),
     "svd tall": ([normal(2, 4, 3)], lambda a: tuple(map(signless, linalg.svd(a, full_matrices=False))),
@@ -194,7 +200,8 @@ def test_stacks_of_products(shapes, backend):
 def test_qr(shape, backend):
     """Gradients of both factors, and the complete form."""
     a = normal(*shape)
-    check_op(linalg.qr, [a], lambda a: tuple(np.linalg.qr(a)), backend=backend, rtol=1e-11, atol=1e-13)
+    check_op(lambda a: linalg.qr(a, mode="economic"), [a], lambda a: tuple(np.linalg.qr(a)),
+             backend=backend, rtol=1e-11, atol=1e-13)  # fmt: skip
     x = pt.matrix("x", shape=shape)
     both = function([x], linalg.qr(x, mode="complete"), backend=backend)(a)
     for got, want in zip(both, np.linalg.qr(a, mode="complete"), strict=True):
@@ -221,6 +228,26 @@ def test_eig():
     values, vectors = (v.eval() for v in linalg.eig(a))
     np.testing.assert_allclose(a @ vectors, vectors * values[:, None, :], atol=1e-12)
     assert values.dtype == vectors.dtype == np.complex128
+
+
+@pytest.mark.parametrize("output", ["real", "complex"])
+@pytest.mark.parametrize("sort", [None, "lhp", "rhp", "iuc", "ouc"])
+def test_schur_forms(output, sort):
+    """The factors are orthonormal, multiply to the matrices, and have the eigenvalues of the region first."""
+    a, b = normal(2, 4, 4), normal(2, 4, 4)
+    t, z = (v.eval() for v in linalg.schur(a, output, sort))
+    adjoint = lambda m: np.swapaxes(m.conj(), -1, -2)  # noqa: E731
+    np.testing.assert_allclose(z @ t @ adjoint(z), a, atol=1e-12)
+    np.testing.assert_allclose(z @ adjoint(z), np.broadcast_to(np.eye(4), a.shape), atol=1e-12)
+    for i in range(2):
+        np.testing.assert_allclose(t[i], scipy.linalg.schur(a[i], output, sort=sort)[0], atol=1e-12)
+    aa, bb, alpha, beta, q, z = (v.eval() for v in linalg.ordqz(a, b, sort, output))
+    np.testing.assert_allclose(q @ aa @ adjoint(z), a, atol=1e-12)
+    np.testing.assert_allclose(q @ bb @ adjoint(z), b, atol=1e-12)
+    inside = {None: np.isfinite, "lhp": lambda w: w.real < 0, "rhp": lambda w: w.real >= 0,
+              "iuc": lambda w: abs(w) <= 1, "ouc": lambda w: abs(w) > 1}[sort](alpha / beta)  # fmt: skip
+    np.testing.assert_array_equal(inside, ~np.sort(~inside, axis=-1))
+    assert len(linalg.qz(a, b)) == 4
 
 
 @pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
@@ -291,7 +318,7 @@ def test_factors_are_shared_and_native():
     (lambda: linalg.solve(normal(2, 3), normal(2)), "square"),
     (lambda: linalg.solve(normal(2, 2), normal(3)), "lengths 2 and 3 differ"),
     (lambda: linalg.solve(normal(2, 2), normal(2), assume_a="banded?"), "assume_a"),
-    (lambda: linalg.eigh(normal(2, 2), "X"), "UPLO"),
+    (lambda: linalg.eigh(normal(2, 2), UPLO="X"), "UPLO"),
     (lambda: linalg.qr(normal(2, 2), "raw?"), "mode"),
     (lambda: linalg.norm(normal(2, 2), "nuclear"), "order"),
     (lambda: linalg.norm(normal(2), "fro"), "order"),

@@ -1,7 +1,7 @@
 """Linear algebra over any leading batch axes: products, factors, systems, decompositions, functions of matrices.
 
 Products of doubles, LU and Cholesky factors, and what is made of these (solutions, inverses, determinants) compile to
-calls of BLAS and LAPACK that do not hold the GIL; other decompositions, `expm`, `pinv` and Sylvester equations call
+calls of BLAS and LAPACK that do not hold the GIL; other decompositions, `expm`, `pinv` and matrix equations call
 their references in Python. A matrix for which a routine fails gives NaN, and spoils only itself in a batch.
 """
 
@@ -40,6 +40,7 @@ from pellucid.tensor.linalg.products import (
     vecdot,
     vecmat,
 )
+from pellucid.tensor.linalg.schur import QZ, Schur, SolveDiscreteARE, ordqz, qz, schur, solve_discrete_are
 from pellucid.tensor.linalg.solvers import (
     Det,
     Inverse,
@@ -70,12 +71,13 @@ from pellucid.tensor.linalg.triangular import (
 from pellucid.tensor.shape import matrix_transpose
 
 __all__ = [
-    "QR", "SVD", "Cholesky", "Det", "Eig", "Eigh", "Expm", "Inverse", "LUFactor", "MatMul", "Matrices", "MatrixOp",
-    "Pinv", "SLogDet", "Solve", "SolveSylvester", "SolveTriangular", "SwapRows", "batch_shape", "block_diag",
-    "cho_solve", "cholesky", "cross", "det", "dot", "eig", "eigh", "eigvalsh", "expm", "inner", "inv",
-    "kron", "log_det_of_factor", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse",
-    "matrix_power", "matrix_transpose", "matvec", "multi_dot", "norm", "outer", "pinv", "pivot_to_permutation", "qr",
-    "same_lead", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester",
+    "QR", "QZ", "SVD", "Cholesky", "Det", "Eig", "Eigh", "Expm", "Inverse", "LUFactor", "MatMul", "Matrices",
+    "MatrixOp", "Pinv", "SLogDet", "Schur", "Solve", "SolveDiscreteARE", "SolveSylvester", "SolveTriangular",
+    "SwapRows", "batch_shape", "block_diag", "cho_solve", "cholesky", "cross", "det", "dot", "eig", "eigh",
+    "eigvalsh", "expm", "inner", "inv", "kron", "log_det_of_factor", "lstsq", "lu", "lu_factor", "lu_solve", "matmul",
+    "matrix_dot", "matrix_inverse", "matrix_power", "matrix_transpose", "matvec", "multi_dot", "norm", "ordqz",
+    "outer", "pinv", "pivot_to_permutation", "qr", "qz", "same_lead", "schur", "slogdet", "solve",
+    "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_sylvester",
     "solve_triangular", "square_type", "svd", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace",
     "transposed_from", "vdot", "vecdot", "vecmat",
 ]  # fmt: skip

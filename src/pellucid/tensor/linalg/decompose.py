@@ -78,26 +78,29 @@ class Eigh(MatrixOp):
         return [keep(full + matrix_transpose(full)) * half]  # what is read stands for both elements
 
 
-def eigh(a: Any, UPLO: str = "L") -> tuple[TensorVariable, TensorVariable]:
-    """The ascending eigenvalues and the orthonormal eigenvectors (columns) of symmetric matrices.
+def eigh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None) -> tuple[TensorVariable, TensorVariable]:
+    """The ascending eigenvalues w and the eigenvectors (the columns of v) of symmetric matrices: a @ v = w v.
 
-    Only the triangle `UPLO` ("L" or "U") is read. Equal eigenvalues have no unique vectors: see :class:`Eigh`.
+    Only the lower triangle is read, or the upper one (``lower=False`` or ``UPLO="U"``). With positive definite b the
+    equation is a @ v = w b @ v, and v' b v the identity. Equal eigenvalues have no unique vectors: see :class:`Eigh`.
     """
-    if UPLO.upper() not in ("L", "U"):
+    if UPLO not in (None, "L", "U"):
         raise ValueError(f"UPLO is 'L' or 'U', not {UPLO!r}.")
-    return Eigh(UPLO.upper() == "L")(as_tensor_variable(a))
-
-
-def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> TensorVariable:
-    """The ascending eigenvalues of symmetric matrices, or those of a @ v = w b @ v for positive definite b."""
+    lower = lower if UPLO is None else UPLO == "L"
     a = as_tensor_variable(a)
     if b is None:
-        return Eigh(lower)(a)[0]
+        return Eigh(lower)(a)
     b = as_tensor_variable(b)
     factor = cholesky(b if lower else matrix_transpose(b))
     full = tril(a) + matrix_transpose(tril(a, -1)) if lower else triu(a) + matrix_transpose(triu(a, 1))
     half = solve_triangular(factor, full, lower=True, b_ndim=2)
-    return Eigh()(solve_triangular(factor, matrix_transpose(half), lower=True, b_ndim=2))[0]
+    values, vectors = Eigh()(solve_triangular(factor, matrix_transpose(half), lower=True, b_ndim=2))
+    return values, solve_triangular(factor, vectors, lower=True, trans=1, b_ndim=2)
+
+
+def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> TensorVariable:
+    """The ascending eigenvalues of symmetric matrices, or those of a @ v = w b @ v for positive definite b."""
+    return eigh(a, b, lower)[0]
 
 
 @dataclass(frozen=True)
@@ -260,10 +263,13 @@ def qr_pullback(q: Any, r: Any, to_q: Any, to_r: Any) -> Any:
     return matrix_transpose(solve_triangular(r, matrix_transpose(full), lower=False, b_ndim=2))
 
 
-def qr(a: Any, mode: str = "reduced") -> Any:
-    """Q and R with a = Q @ R: `mode` "reduced" (or "economic"), "complete" (or "full"), or "r" for R alone."""
+def qr(A: Any, mode: str = "full") -> Any:
+    """Q and R with a = Q @ R: `mode` "full" (or "complete"), "economic" (or "reduced"), or "r" for R alone.
+
+    Full Q is square, and has a gradient only where a is known to have no more rows than columns.
+    """
     complete = mode in ("complete", "full")
     if not complete and mode not in ("reduced", "economic", "r"):
         raise ValueError(f"mode is 'reduced', 'complete' or 'r', not {mode!r}.")
-    q, r = QR(complete)(as_tensor_variable(a))
+    q, r = QR(complete)(as_tensor_variable(A))
     return r if mode == "r" else (q, r)

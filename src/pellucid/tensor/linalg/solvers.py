@@ -146,7 +146,7 @@ def swap_rows(b: Any, pivots: Any, back: bool = False) -> TensorVariable:
     return SwapRows(back)(expand_dims(pivots, -1), b)
 
 
-def lu_factor(a: Any) -> tuple[TensorVariable, TensorVariable]:
+def lu_factor(a: Any, *, check_finite: bool = True, overwrite_a: bool = False) -> tuple[TensorVariable, TensorVariable]:
     """The packed factors (L below the diagonal, U on and above it) of square matrices, and the pivots."""
     return LUFactor()(as_tensor_variable(a))
 
@@ -158,7 +158,9 @@ def pivot_to_permutation(p: Any, inverse: bool = False) -> TensorVariable:
     return cast(squeeze(swap_rows(expand_dims(places, -1), p, back=inverse), -1), "int64")
 
 
-def lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> Any:
+def lu(
+    a: Any, permute_l: bool = False, check_finite: bool = True, p_indices: bool = False, overwrite_a: bool = False
+) -> Any:
     """P, L and U with a = P @ L @ U for square matrices.
 
     With `permute_l` the pair (P @ L, U); with `p_indices` a vector of indices for P, such that a = L[p] @ U.
@@ -174,10 +176,15 @@ def lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> Any:
 
 
 def lu_solve(
-    lu_and_pivots: Any, b: Any, trans: bool | int = False, b_ndim: int | None = None
-) -> TensorVariable:  # SciPy's signature
+    LU_and_pivots: Any,
+    b: Any,
+    trans: bool | int = False,
+    b_ndim: int | None = None,
+    check_finite: bool = True,
+    overwrite_b: bool = False,
+) -> TensorVariable:
     """The x of a @ x = b (or a.T @ x = b) from the factors of `lu_factor`."""
-    packed, pivots = as_tensor_variable(lu_and_pivots[0]), as_tensor_variable(lu_and_pivots[1])
+    packed, pivots = as_tensor_variable(LU_and_pivots[0]), as_tensor_variable(LU_and_pivots[1])
     b = as_tensor_variable(b)
     if (b_ndim or min(b.ndim, 2)) == 1:
         return squeeze(lu_solve((packed, pivots), expand_dims(b, -1), trans, 2), -1)
@@ -268,8 +275,11 @@ def solve(
     a: Any,
     b: Any,
     *,
-    assume_a: str = "gen",
     lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    assume_a: str = "gen",
     transposed: bool = False,
     b_ndim: int | None = None,
 ) -> TensorVariable:
@@ -286,6 +296,8 @@ def solve(
         Which triangle that is.
     transposed : bool
         Solve a.T @ x = b.
+    overwrite_a, overwrite_b, check_finite : bool
+        Accepted as in SciPy, and without effect: the compiler decides, and what is not finite gives NaN.
 
     Examples
     --------
@@ -432,6 +444,6 @@ class Pinv(MatrixOp):
         return [left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - seen]
 
 
-def pinv(x: Any) -> TensorVariable:
-    """The Moore-Penrose inverse of matrices."""
+def pinv(x: Any, hermitian: bool = False) -> TensorVariable:
+    """The Moore-Penrose inverse of matrices (which may be `hermitian`: that changes nothing here)."""
     return Pinv()(as_tensor_variable(x))

@@ -75,14 +75,16 @@ class Cholesky(MatrixOp):
         return [tril(full + matrix_transpose(full)) * (1.0 - 0.5 * eye(dim(factor, factor.ndim - 1)))]
 
 
-def cholesky(a: Any, lower: bool = True, on_error: str = "nan") -> TensorVariable:  # SciPy's signature
+def cholesky(
+    x: Any, lower: bool = True, *, check_finite: bool = True, overwrite_a: bool = False, on_error: str = "nan"
+) -> TensorVariable:
     """The Cholesky factor of positive definite matrices (only their lower triangle is read).
 
     Where a matrix is not positive definite the factor is NaN, or an error is raised with ``on_error="raise"``.
     """
     if on_error not in ("nan", "raise"):
         raise ValueError(f"on_error is 'nan' or 'raise', not {on_error!r}.")
-    found = Cholesky(on_error == "raise")(as_tensor_variable(a))
+    found = Cholesky(on_error == "raise")(as_tensor_variable(x))
     return found if lower else matrix_transpose(found)
 
 
@@ -140,7 +142,14 @@ class SolveTriangular(MatrixOp):
 
 
 def solve_triangular(
-    a: Any, b: Any, *, lower: bool = False, trans: int | str = 0, unit_diagonal: bool = False, b_ndim: int | None = None
+    a: Any,
+    b: Any,
+    *,
+    lower: bool = False,
+    trans: int | str = 0,
+    unit_diagonal: bool = False,
+    check_finite: bool = True,
+    b_ndim: int | None = None,
 ) -> TensorVariable:
     """The x of a @ x = b, for a triangular; with `trans` 1 or "T" of a.T @ x = b.
 
@@ -152,7 +161,7 @@ def solve_triangular(
     return squeeze(op(a, expand_dims(b, -1)), -1) if vectors else op(a, b)
 
 
-def cho_solve(c_and_lower: Any, b: Any, *, b_ndim: int | None = None) -> TensorVariable:
+def cho_solve(c_and_lower: Any, b: Any, *, check_finite: bool = True, b_ndim: int | None = None) -> TensorVariable:
     """The x of (c @ c.T) @ x = b from a Cholesky factor, given as (c, lower)."""
     c, lower = c_and_lower
     half = solve_triangular(c, b, lower=lower, trans=0 if lower else 1, b_ndim=b_ndim)
