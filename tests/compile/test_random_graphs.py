@@ -64,7 +64,7 @@ def move(draw, pool):
     kind = draw(st.sampled_from(kinds))
     return {
         "transpose": lambda: x.T,
-        "flatten": lambda: x.flatten(),
+        "flatten": x.flatten,
         "expand": lambda: x[None] if x.ndim < 3 else x[0],
         "reverse": lambda: x[::-1],
         "first": lambda: x[0],
