@@ -23,3 +23,14 @@ def test_names():
     assert pm.printing.debugprint is pm.dprint
     assert pm.latex(pt.exp(x)) == "e^{x}"
     assert set(pm.printing.__all__) <= set(dir(pm.printing))
+
+
+def test_inner_graphs_are_printed_below():
+    x, u = pt.vector("x"), pt.scalar("u")
+    inner = pm.OpFromGraph([u], [pt.log(u)], name="Inner")
+    outer = pm.OpFromGraph([u], [inner(u) * 2], name="Outer")
+    summed = pm.scan(lambda a, total: total + a, sequences=[x], outputs_info=[outer(u)], return_updates=False)
+    text = pm.dprint(summed, print_inner_graphs=True, file="str")
+    assert text.count(" computes:") == 3
+    assert text.index("Outer{inline=False} computes:") < text.index("Inner{inline=False} computes:\nLog [id A]")
+    assert "computes" not in pm.dprint(summed, file="str")

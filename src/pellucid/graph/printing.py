@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from pellucid.graph.nodes import Variable
-from pellucid.graph.traverse import as_list
+from pellucid.graph.traverse import as_list, toposort
 
 
 def letters(number: int) -> str:
@@ -51,12 +51,27 @@ def tree_lines(outputs: Iterable[Variable], depth: int | None, *, print_type: bo
             stack.extend(reversed(children))
 
 
+def inner_graphs(roots: Iterable[Variable]) -> list[tuple[object, list[Variable]]]:
+    """The ops that hold graphs, each with the outputs of its own; those within them as well."""
+    found: dict[object, list[Variable]] = {}
+    waiting = [list(roots)]
+    while waiting:
+        for node in toposort(waiting.pop(0)):
+            held = getattr(node.op, "graph", None) or getattr(node.op, "body", None)
+            outputs = getattr(held, "outputs", None)
+            if outputs and node.op not in found:
+                found[node.op] = list(outputs)
+                waiting.append(found[node.op])
+    return list(found.items())
+
+
 def dprint(
     graph: Variable | Iterable[Variable],
     depth: int | None = None,
     *,
     print_type: bool = False,
     id_type: str = "CHAR",
+    print_inner_graphs: bool = False,
     file: TextIO | str | None = None,
 ) -> TextIO | str:
     """Print `graph` as a tree, with an id for each node and ``···`` where a subgraph was printed before.
@@ -70,6 +85,8 @@ def dprint(
         Also print each variable's type.
     id_type : "CHAR" or ""
         Letters, or no ids.
+    print_inner_graphs : bool
+        Also print what loops and ops made of graphs compute within, below the graph.
     file : file object or "str", optional
         Where to print (standard output by default); "str" returns the text instead.
 
@@ -84,7 +101,11 @@ def dprint(
         └─ x [id C]
     """
     roots = as_list(getattr(graph, "outputs", graph))  # a compiled function prints its outputs
-    text = "\n".join(tree_lines(roots, depth, print_type=print_type, id_type=id_type))
+    lines = list(tree_lines(roots, depth, print_type=print_type, id_type=id_type))
+    if print_inner_graphs:
+        for op, outputs in inner_graphs(roots):
+            lines += ["", f"{op} computes:", *tree_lines(outputs, depth, print_type=print_type, id_type=id_type)]
+    text = "\n".join(lines)
     if file == "str":
         return text
     target: TextIO = sys.stdout if file is None or isinstance(file, str) else file
