@@ -99,7 +99,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     )
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.check import Assert, CheckAndRaise
-    from pellucid.tensor.folds import filter, foldl, foldr, map, reduce, while_loop
+    from pellucid.tensor.folds import filter, foldl, foldr, ifelse, map, reduce, while_loop
     from pellucid.tensor.host import as_op, wrap_py
     from pellucid.tensor.random import shared_rng
     from pellucid.tensor.scan import scan, until
@@ -139,7 +139,7 @@ MODULES = {
     "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",
     "pellucid.tensor.check": "Assert CheckAndRaise",
-    "pellucid.tensor.folds": "filter foldl foldr map reduce while_loop",
+    "pellucid.tensor.folds": "filter foldl foldr ifelse map reduce while_loop",
     "pellucid.tensor.host": "as_op wrap_py",
     "pellucid.tensor.random": "shared_rng",
     "pellucid.tensor.scan": "scan until",

@@ -12,12 +12,14 @@ from typing import Any
 from pellucid.graph.nodes import Apply, Op, Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.traverse import as_list, toposort
+from pellucid.tensor.body import Body
 from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
 from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.host import blockwise
 from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
 from pellucid.tensor.linalg import MatrixOp
+from pellucid.tensor.loop import Scan
 from pellucid.tensor.operators import FUNCTIONS
 from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
@@ -329,6 +331,30 @@ def drawn(op: Draw, batch: Batched) -> Any:
             [*[as_tensor_variable(n, dtype="int64") for n in batch.extents()], *[wanted[i] for i in range(own)]]
         )
     return op(source, wanted, *parameters)
+
+
+@vectorize_op.register(Scan)
+def stepped(op: Scan, batch: Batched) -> Any:
+    """All loops of the batch side by side, step by step; loops that may stop early run one by one."""
+    generators = any(not isinstance(v.type, TensorType) for v in batch.node.inputs)
+    if op.until or batch.counts[0] or generators:
+        return one_by_one(op, batch)
+    n, steps = batch.ndim, batch.inputs[0]
+    given: list[Any] = [batch.inputs[i] for i in range(1, len(batch.inputs))]
+    for i in range(op.sequences):
+        if batch.counts[1 + i]:
+            given[i] = moveaxis(batch.full(1 + i), n, 0)
+    for i in range(op.sequences, op.sequences + op.states):
+        given[i] = batch.full(1 + i)
+    kinds = op.rows(op.parts(given))
+    leaves = [kind.variable(name=leaf.name) for kind, leaf in zip(kinds, op.body.inputs, strict=True)]
+    results = as_list(vectorize_graph(list(op.body.outputs), dict(zip(op.body.inputs, leaves, strict=True))))
+    for k, leaf in enumerate(leaves[op.sequences : op.sequences + op.states]):
+        if results[k].ndim != leaf.ndim:  # a state that is the same throughout the batch from the first step on
+            results[k] = broadcast_to(results[k], extents_of(leaf))
+    found = Apply(dataclasses.replace(op, body=Body(leaves, results), tidy=False), [steps, *given]).outputs
+    cores = [v.type.ndim for v in batch.node.outputs]  # type: ignore[attr-defined]
+    return [moveaxis(v, 0, n) if i >= op.states and v.ndim > cores[i] else v for i, v in enumerate(found)]
 
 
 def vectorize_node(node: Apply, inputs: Sequence[Variable]) -> list[Variable]:

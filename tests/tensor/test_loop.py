@@ -5,7 +5,10 @@ import pytest
 
 import pellucid as pm
 import pellucid.tensor as pt
+from pellucid.graph.traverse import toposort
+from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.broadcast import ShapeError
+from pellucid.tensor.loop import Scan
 
 BACKENDS = ["numpy", "llvm"]
 
@@ -360,3 +363,77 @@ def test_equal_loops_are_one():
     make = lambda: pm.scan(lambda e, y: y + e, x, 0.0)[0]  # noqa: E731
     assert pm.equal_computations([make()], [make()])
     assert not pm.equal_computations([make()], [pm.scan(lambda e, y: y - e, x, 0.0)[0]])
+
+
+# -- choices
+
+
+def test_ifelse(backend):
+    x, v = pt.scalar("x"), pt.vector("v")
+    a, b = pm.ifelse(x > 0, [pt.exp(v) * x, x**2], [v[::-1], pt.sin(x)])
+    cost = (a * pt.arange(3)).sum() + b
+    for value in (0.7, -0.4):
+        found = check(cost, [x, v], [np.array(value), np.array([0.1, 0.2, 0.3])], backend, outputs=[a, b])
+        expected = np.exp([0.1, 0.2, 0.3]) * value if value > 0 else [0.3, 0.2, 0.1]
+        np.testing.assert_allclose(found[0], expected)
+        np.testing.assert_allclose(found[1], value**2 if value > 0 else np.sin(value))
+
+
+def test_ifelse_computes_one_branch(backend):
+    i, v = pt.lscalar("i"), pt.vector("v")
+    f = pm.function([i, v], pm.ifelse(i < 2, v[i], pt.constant(-1.0)), backend=backend)
+    assert f(1, [1.0, 2.0]) == 2.0
+    assert f(7, [1.0, 2.0]) == -1.0  # the branch that is not taken would be an error
+
+
+def test_ifelse_refuses():
+    with pytest.raises(ShapeError, match="differ in shape"):
+        pm.ifelse(pt.scalar("c"), pt.zeros(3), pt.zeros(4))
+    with pytest.raises(TypeError, match="switch"):
+        pm.ifelse(pt.vector("c"), 1.0, 2.0)
+
+
+# -- what is native
+
+
+@pytest.mark.parametrize("length", [0, 1, 7])
+def test_native_loops_call_nothing_back(length):
+    x, w = pt.matrix("x"), pt.matrix("w")
+    y, _ = pm.scan(lambda e, v, w: pt.tanh(w @ v) + e, x, pt.zeros(3), w)
+    cost = (y**2).sum()
+    outputs = [cost, *pm.grad(cost, [x, w])]
+    f, g = [pm.function([x, w], outputs, backend=b) for b in BACKENDS]
+    arrays = [np.random.default_rng(2).normal(size=s) for s in [(length, 3), (3, 3)]]
+    for a, b in zip(f(*arrays), g(*arrays), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert g.compile_report()["callbacks"] == []
+
+
+def test_steps_without_native_code_call_back():
+    x = pt.matrix("x")
+    y, _ = pm.scan(lambda e, s: pt.sort(e + s), x, pt.zeros(3))
+    arrays = [np.random.default_rng(2).normal(size=(5, 3))]
+    f, g = [pm.function([x], y, backend=b) for b in BACKENDS]
+    np.testing.assert_allclose(f(*arrays), g(*arrays))
+    assert g.compile_report()["backend"] == "llvm"
+
+
+def test_what_no_step_needs_is_moved_out():
+    x, k = pt.vector("x"), pt.scalar("k")
+    (y, z), _ = pm.scan(
+        lambda e, s, k: (s * pt.exp(k) + pt.sin(e), pt.log(s * pt.exp(k) + pt.sin(e))), x, [1.0, None], k
+    )
+    (found,) = [n for n in toposort(rewrite_graph([y, z])) if isinstance(n.op, Scan)]
+    names = [str(n.op) for n in toposort(found.op.body.outputs)]
+    assert sorted(names) == ["Add", "Mul"]
+
+
+def test_vectorized(backend):
+    x, first, k = pt.vector("x"), pt.scalar("first"), pt.scalar("k")
+    y, _ = pm.scan(lambda e, s, k: pt.tanh(k * s) + e, x, first, k)
+    xs, ks = pt.matrix("xs"), pt.vector("ks")
+    many = pm.vectorize_graph(y, {x: xs, k: ks})
+    f = pm.function([xs, ks, first], many, backend=backend)
+    one = pm.function([x, k, first], y, backend="numpy")
+    arrays = np.random.default_rng(3).normal(size=(4, 6)), np.linspace(-1, 1, 4)
+    np.testing.assert_allclose(f(*arrays, 0.3), [one(a, b, 0.3) for a, b in zip(*arrays, strict=True)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pellucid.graph.nodes import Apply, Variable
@@ -37,9 +38,12 @@ def loops(rewrite: Callable[[list[Variable]], list[Variable]]) -> Table:
 def tidied(node: Apply, rewrite: Callable[[list[Variable]], list[Variable]]) -> list[Variable]:
     """The outputs of a loop, from one that does less in each step."""
     work = Workshop(node, rewrite(list(node.op.body.outputs)))
-    work.move_out_what_never_changes()
-    work.move_out_what_no_state_is_in()
-    work.leave_out_what_can_be_computed_after()
+    if node.op.lazy:
+        work.move_out_arrays()
+    else:
+        work.move_out_what_never_changes()
+        work.move_out_what_no_state_is_in()
+        work.leave_out_what_can_be_computed_after()
     return work.outputs()
 
 
@@ -99,12 +103,19 @@ class Workshop:
         found = [
             v
             for v in read_from_outside(self.results, moving)
-            if v not in outside
-            and isinstance(v.type, TensorType)
-            and not (isinstance(v, Constant) and not v.type.shape)
+            if v not in outside and isinstance(v.type, TensorType) and (v.type.shape or not isinstance(v, Constant))
         ]
+        self.read(found, replace_all(found, outside))
+
+    def move_out_arrays(self) -> None:
+        """Constants that are no scalars are read like variables."""
+        found = [v for v in ancestors(self.results) if isinstance(v, Constant) and v.type.shape]
+        self.read(found, found)
+
+    def read(self, found: Sequence[Variable], outside: Sequence[Variable]) -> None:
+        """Let the body read what was found in it from outside."""
         fresh = {v: v.type.variable(name=v.name) for v in found}
-        self.others += list(zip(fresh.values(), replace_all(found, outside), strict=True))
+        self.others += list(zip(fresh.values(), outside, strict=True))
         self.substitute(fresh)
 
     def move_out_what_no_state_is_in(self) -> None:
@@ -160,7 +171,7 @@ class Workshop:
         sequences, others = [[p for p in pairs if p[0] in read] for pairs in (self.sequences, self.others)]
         pairs = [*sequences, *self.states, *others]
         body = Body([leaf for leaf, _ in pairs], outputs)
-        op = Scan(body, len(sequences), len(self.states), self.op.until, tidy=True, name=self.op.name)
+        op = replace(self.op, body=body, sequences=len(sequences), tidy=True)
         found = Apply(op, [self.steps, *(v for _, v in pairs)]).outputs
         rows = dict(zip(kept, found[op.states :], strict=False))
         late = self.compute_later(rows)

@@ -96,11 +96,12 @@ class Program:
             (self.each if moves else self.before).append(Instruction(node, reads, writes, copies))
         self.results = tuple(number[v] for v in body.outputs)
 
-    def start(self, xp: Any, inputs: Sequence[Any]) -> list[Any]:
-        """The values before the first step."""
+    def start(self, xp: Any, inputs: Sequence[Any], *, run: bool = True) -> list[Any]:
+        """The values before the first step; none are computed if there is none."""
         values = list(self.first)
         values[: len(inputs)] = inputs
-        self.run(xp, self.before, values)
+        if run:
+            self.run(xp, self.before, values)
         return values
 
     def run(self, xp: Any, instructions: Sequence[Instruction], values: list[Any], step: int | None = None) -> None:

@@ -7,7 +7,7 @@ from its first row on, and every state is what the step before it made. All else
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,8 @@ class Scan(Op):
     until : bool
         Whether the last output of the body says that this step is the last. What is collected then has as many
         rows as there may be steps, and zeros where none was done.
+    lazy : bool
+        Whether what the body computes must stay in it, because there may be no step, and then no value.
     tidy : bool
         Whether the rewriter has moved out of the body what need not be in it.
     name : str or None
@@ -55,6 +57,7 @@ class Scan(Op):
     sequences: int
     states: int
     until: bool = False
+    lazy: bool = False
     tidy: bool = False
     name: str | None = field(default=None, compare=False)
 
@@ -159,7 +162,7 @@ class Scan(Op):
         self.check_lengths(n, given.sequences)
         program = self.body.program(self.sequences + self.states)
         states = list(given.states)
-        values = program.start(xp, [*([None] * (self.sequences + self.states)), *given.others])
+        values = program.start(xp, [*([None] * (self.sequences + self.states)), *given.others], run=n > 0)
         rows: list[list[Any]] = [[] for _ in self.collected]
         done = 0
         for t in range(max(n, 0)):
@@ -279,8 +282,8 @@ class Reversal:
         }
         per_row = {i: found[i] for i in range(a) if found[i] is not None}
         other = {j: g for j, g in enumerate(found[b:]) if g is not None}
-        scalars = {j: g for j, g in other.items() if g.type.ndim == 0}
-        sums = {j: g for j, g in other.items() if g.type.ndim > 0}
+        scalars = {j: g for j, g in other.items() if g.type.ndim == 0 and self.keeps_rows}
+        sums = {j: g for j, g in other.items() if j not in scalars}
         loop = BackwardLoop(self, adjoints, sums, [*per_row.values(), *scalars.values()])
         out: list[Variable | None] = [None] * len(self.inputs)
         for i, rows in zip(per_row, loop.rows, strict=False):
@@ -292,6 +295,11 @@ class Reversal:
         for j, g in zip(sums, loop.sums, strict=True):
             out[1 + b + j] = g
         return out
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether the way back may keep something of each step: not when the way there kept and read nothing."""
+        return bool(self.op.sequences or self.op.collected)
 
     def floating_states(self) -> list[tuple[int, Any]]:
         """The states with a gradient."""
@@ -361,7 +369,7 @@ class Reversal:
                 "There is no gradient through a while_loop, which keeps its last states only: use scan with until."
             )
         outputs = [*op.body.outputs[: op.states], v, *op.body.outputs[op.states :]]
-        again = Scan(Body(op.body.inputs, outputs), op.sequences, op.states, op.until, name=op.name)
+        again = replace(op, body=Body(op.body.inputs, outputs), tidy=False)
         return Apply(again, self.inputs).outputs[op.states]
 
 
@@ -374,7 +382,7 @@ class BackwardLoop:
             j: TensorType(g.type.dtype, r.leaves.others[j].type.shape).variable(name="sum") for j, g in sums.items()
         }
         after = [*adjoints.values(), *(totals[j] + g for j, g in sums.items())]
-        kept = [*adjoints.values(), *r.incoming]
+        kept = [*adjoints.values(), *r.incoming] if r.keeps_rows else []
         outputs = [*after, *kept, *rows]
         read = set(ancestors(outputs))
         sequences: list[tuple[Variable, Any]] = [
@@ -391,7 +399,8 @@ class BackwardLoop:
         others = [(leaf, v) for leaf, v in zip(r.leaves.others, r.given.others, strict=True) if leaf in read]
         pairs = [*sequences, *states, *others]
         body = Body([leaf for leaf, _ in pairs], outputs)
-        back = Scan(body, len(sequences), len(states), name=f"{op.name}_gradient" if op.name else "gradient")
+        name = f"{op.name}_gradient" if op.name else "gradient"
+        back = Scan(body, len(sequences), len(states), lazy=op.lazy, name=name)
         found = Apply(back, [r.steps, *(v for _, v in pairs)]).outputs
         self.adjoints = found[: len(adjoints)]
         self.sums = found[len(adjoints) : len(states)]
@@ -417,6 +426,7 @@ def loop(
     collected: Sequence[Variable],
     *,
     until: Variable | None = None,
+    lazy: bool = False,
     name: str | None = None,
 ) -> tuple[list[Any], list[Any], Any]:
     """Apply a loop.
@@ -430,6 +440,8 @@ def loop(
     collected : what each step adds a row of
     until : boolean scalar, optional
         Whether a step is the last one.
+    lazy : bool
+        Whether nothing may be computed unless there is a step.
 
     Returns
     -------
@@ -438,7 +450,7 @@ def loop(
     pairs = [*sequences, *((leaf, first) for leaf, first, _ in states), *others]
     stop = [] if until is None else [until]
     body = Body([leaf for leaf, _ in pairs], [*(v for _, _, v in states), *collected, *stop])
-    op = Scan(body, len(sequences), len(states), until is not None, name=name)
+    op = Scan(body, len(sequences), len(states), until is not None, lazy, name=name)
     found = Apply(op, [steps, *(v for _, v in pairs)]).outputs
     count = found[-1] if until is not None else None
     return list(found[: len(states)]), list(found[len(states) : len(states) + len(collected)]), count

@@ -17,7 +17,7 @@ from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_modu
 from pellucid.compile.llvm.scalar import TYPES
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
-from pellucid.graph.traverse import toposort
+from pellucid.graph.traverse import toposort, walk
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.shape import Dim
 from pellucid.tensor.types import Constant, TensorType
@@ -197,6 +197,16 @@ def depends_on_shapes(extent: Extent) -> bool:
     return True
 
 
+def reads_values_of(root: Variable) -> Callable[[Extent], bool]:
+    """Whether a length depends on the elements of `root`, and not on its shape alone."""
+
+    def reads(extent: Extent) -> bool:
+        step = lambda v: () if v.owner is None or isinstance(v.owner.op, Dim) else v.owner.inputs  # noqa: E731
+        return not isinstance(extent, int) and root in set(walk(extent, step))
+
+    return reads
+
+
 def contiguous(array: Any) -> np.ndarray:
     """An array as native code reads it: row-major, aligned."""
     flags = array.flags
@@ -349,6 +359,8 @@ class NativeDensity:
         self.native = Native(inputs, outputs, density=True)
         if [*self.native.module.outputs] != list(self.native.lowered):
             raise NotCompilable("the log-density or its gradient is constant")
+        if any(map(reads_values_of(inputs[0]), self.native.extents.symbolic)):
+            raise NotCompilable("the length of something depends on the position")
         self.address = self.native.library.address("pellucid_density")
         self.report = self.native.report
         self.dimension = int(inputs[0].type.shape[0])

@@ -46,8 +46,8 @@ class Kernel(Scalars):
         self.failures: list[Failure] = []
         self.checked: set[tuple[str, int]] = set()
         self.output: Variable | None = None
-        self.slices: dict[Variable, tuple[Variable, Value]] = {}
-        """Leaves of loops that stand for a row of what is computed where it is read, and which row."""
+        self.slices: dict[Variable, tuple[Variable, Value | None, int]] = {}
+        """Leaves of loops that stand for (a row of) what is computed where it is read; which row, how deep inside."""
 
     # -- lengths and memory
 
@@ -319,8 +319,9 @@ class Kernel(Scalars):
 
     def row(self, leaf: Variable, index: Sequence[Value]) -> Generator[Any, Any, Value]:
         """An element of the row that a leaf of a loop stands for."""
-        rows, number = self.slices[leaf]
-        return (yield rows, (number, *index))
+        rows, number, depth = self.slices[leaf]
+        found = yield rows, (tuple(index) if number is None else (number, *index))
+        return Value(found.text, found.dtype, max(depth, found.depth))
 
     def elementwise(self, node: Apply, index: Sequence[Value]) -> Generator[Any, Any, Value]:
         """The element of an elementwise node."""

@@ -189,7 +189,7 @@ class Extents:
             count, *lengths = self.of[rows]
             self.unite(count, n, step.node, 0)
             self.of[leaf] = self.inner[leaf] = tuple(lengths)
-        for leaf, first in step.first.items():
+        for leaf, first in [*step.first.items(), *step.fixed.items()]:
             self.of[leaf] = self.inner[leaf] = self.of[first]
         for inner in step.nodes(step.outputs):
             self.add(inner)

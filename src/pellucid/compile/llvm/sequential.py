@@ -119,12 +119,17 @@ class Sequential:
         return stop
 
     def place_rows(self, t: Value) -> None:
-        """Let the leaves of sequences stand for their rows of this step."""
+        """Let leaves stand for the rows of this step, and for what a lazy loop reads."""
+        for leaf, v in self.step.fixed.items():
+            if self.k.in_memory(v):
+                self.k.pointers[leaf] = Value(self.k.base(v).text, "pointer", t.depth)
+            else:
+                self.k.slices[leaf] = v, None, t.depth
         for leaf, rows in self.step.rows.items():
             if self.k.in_memory(rows):
                 self.k.pointers[leaf] = self.row_address(rows, t)
             else:
-                self.k.slices[leaf] = rows, t
+                self.k.slices[leaf] = rows, t, t.depth
 
     def row_address(self, rows: Variable, t: Value) -> Value:
         """Where row t of a variable in memory begins."""

@@ -32,6 +32,8 @@ class Step:
         Leaves that stand for a row → the rows.
     first : dict
         Leaves that stand for a state → its first value.
+    fixed : dict
+        Leaves that stand for what is the same in every step → that.
     after : list of Variable
         What the states become.
     collected : list of Variable
@@ -44,12 +46,14 @@ class Step:
         self.node, self.op = node, op
         self.steps, *given = node.inputs
         parts = op.parts(given)
-        leaves = [fresh(a, b) for a, b in zip(op.body.inputs, op.rows(parts), strict=False)][: op.sequences + op.states]
-        outputs = op.body.on([*leaves, *parts.others])
+        leaves = [fresh(a, b) for a, b in zip(op.body.inputs, op.rows(parts), strict=True)]
+        # What a lazy loop reads has leaves as well, so that nothing can be computed from it outside.
+        outputs = op.body.on(leaves if op.lazy else [*leaves[: op.sequences + op.states], *parts.others])
         self.rows = dict(zip(leaves, parts.sequences, strict=False))
-        self.first = dict(zip(leaves[op.sequences :], parts.states, strict=True))
+        self.first = dict(zip(leaves[op.sequences :], parts.states, strict=False))
+        self.fixed = dict(zip(leaves[op.sequences + op.states :], parts.others, strict=True)) if op.lazy else {}
         self.outside = set(parts.others)
-        inside = set(leaves).union(*(n.outputs for n in toposort(outputs, stop={*leaves, *self.outside})))
+        inside = {*self.rows, *self.first}.union(*(n.outputs for n in self.nodes(outputs)))
         stored: set[Variable] = set()
         for i, v in enumerate(outputs):
             leaf = v.owner is None or v not in inside
@@ -65,7 +69,7 @@ class Step:
 
     def nodes(self, outputs: Sequence[Variable]) -> list[Apply]:
         """The applications that each step repeats to compute `outputs`."""
-        return toposort(outputs, stop={*self.rows, *self.first, *self.outside})
+        return toposort(outputs, stop={*self.rows, *self.first, *self.fixed, *self.outside})
 
     def constants(self) -> set[Constant]:
         """The numbers that a step reads."""
