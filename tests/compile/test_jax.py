@@ -16,7 +16,9 @@ from pellucid.compile.function import function
 from pellucid.compile.numpy import evaluate
 from pellucid.compile.shared import shared
 from pellucid.graph.nodes import Op
+from pellucid.tensor.check import Assert
 from pellucid.tensor.elementwise import ELEMENTWISE
+from pellucid.tensor.loop import Scan
 from pellucid.tensor.random import LAWS, shared_rng
 from pellucid.tensor.types import TensorType
 from pellucid.testing import arguments_for
@@ -193,6 +195,13 @@ class TestErrors:
         with pytest.raises(NotCompilable, match=r"cannot compile Opaque(.|\n)*test_jax.py"):
             compiled([x], Opaque()(x))([1.0])
 
+    def test_conditions_of_the_user(self):
+        x = pt.scalar("x")
+        f = compiled([x], pt.log(Assert("x must be positive")(x, x > 0)))
+        assert f(1.0) == 0.0
+        with pytest.raises(AssertionError, match="x must be positive"):
+            f(-1.0)
+
     def test_strict_factors(self):
         a = pt.matrix("a")
         f = compiled([a], pt.cholesky(a, on_error="raise"))
@@ -306,6 +315,41 @@ class TestLoops:
         rows = pm.scan(lambda s: 2.0 * s, outputs_info=[pt.constant(1.0)], n_steps=n, return_updates=False)
         f = self.check([n], [rows], 5)
         assert f.compile_report()["fixed_by_value"] == ["n"]
+
+    def test_steps_until_a_condition(self):
+        x = pt.scalar("x")
+        step = lambda s: (2.0 * s, pm.until(2.0 * s > 50.0))  # noqa: E731
+        rows = pm.scan(step, outputs_info=[x], n_steps=20, return_updates=False)
+        loop = rows.owner.inputs[0].owner
+        outputs = loop.outputs if isinstance(loop.op, Scan) else rows.owner.outputs
+        self.check([x], list(outputs), 1.5)
+        with pytest.raises(NotCompilable, match="Scan"):  # as many rows as there were steps
+            compiled([x], rows)
+
+    def test_choices_compile_once(self):
+        x, v = pt.scalar("x"), pt.vector("v")
+        out = pm.ifelse(x > 0.0, pt.exp(x) * v, v[0] + v)
+        f = self.check([x, v], [out], 0.5, [1.0, 2.0])
+        assert f.compile_report()["signatures"] == 1
+        np.testing.assert_array_equal(f(-0.7, [1.0, 2.0]), [[2.0, 3.0]])
+        assert f.compile_report()["signatures"] == 1
+
+    def test_the_branch_not_taken_is_not_computed(self):
+        x, v = pt.scalar("x"), pt.vector("v")
+        f = self.check([x, v], [pm.ifelse(x > 0.0, pt.exp(x) * v, v[5] + v)], 0.5, [1.0, 2.0])
+        with pytest.raises(ValueError, match="out of range"):
+            f(-1.0, [1.0, 2.0])
+
+    def test_batches_of_loops(self):
+        x, xs = pt.vector("x"), pt.matrix("xs")
+        rows = pm.scan(lambda e, s: pt.tanh(s) + e, x, pt.constant(0.5), return_updates=False)
+        self.check([xs], [pm.vectorize_graph(rows, {x: xs})], np.random.default_rng(4).normal(size=(3, 5)))
+
+    def test_draws_in_steps_are_new_each(self):
+        rows = pm.scan(lambda s: s + pt.random.normal(), outputs_info=[pt.constant(0.0)], n_steps=2000)[0]
+        steps = np.diff(compiled([], rows)())
+        assert abs(steps.mean()) < 5 / np.sqrt(2000)
+        assert abs(steps.std() - 1.0) < 0.1
 
     def test_positions_are_checked_in_every_step(self):
         x, i = pt.vector("x"), pt.lvector("i")

@@ -18,8 +18,7 @@ import numpy as np
 from pellucid.compile.backend import NotCompilable
 from pellucid.compile.jax import meanings  # noqa: F401  # it declares them
 from pellucid.compile.jax.program import Program, data_decides, may_be_static
-from pellucid.compile.jax.trace import Trace, key_of
-from pellucid.compile.numpy import EvaluationError
+from pellucid.compile.jax.trace import Failure, Trace, key_of
 from pellucid.graph.nodes import Variable
 from pellucid.tensor.loop import Scan
 from pellucid.tensor.random import RngType
@@ -149,12 +148,12 @@ def generator_root(v: Variable) -> Variable:
     return v
 
 
-def check(flags: dict[tuple[str, ...], Any]) -> None:
+def check(flags: dict[tuple[Failure, ...], Any]) -> None:
     """Raise what a flag says went wrong."""
-    for messages, fine in flags.items():
-        for message, ok in zip(messages, np.asarray(fine), strict=True):
+    for failures, fine in flags.items():
+        for (kind, message), ok in zip(failures, np.asarray(fine), strict=True):
             if not ok:
-                raise EvaluationError(message)
+                raise kind(message)
 
 
 def compile(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Executable:

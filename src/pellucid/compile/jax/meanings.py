@@ -11,9 +11,12 @@ import numpy as np
 
 from pellucid.compile.jax.draws import SAMPLERS
 from pellucid.compile.jax.program import Program
-from pellucid.compile.jax.trace import Trace, known_types, meaning
+from pellucid.compile.jax.trace import Failure, Trace, known_types, meaning
 from pellucid.graph.nodes import Apply
+from pellucid.graph.provenance import made_by
+from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.host import Blockwise
 from pellucid.tensor.index import Gather, IncSubtensor, Scatter, Subtensor, given_values, update_array
 from pellucid.tensor.linalg import Cholesky, MatMul
 from pellucid.tensor.loop import Scan
@@ -130,15 +133,61 @@ def draw(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) 
     return following, sampler.sample(here, batch, *parameters)
 
 
-# -- loops
+# -- what is made of smaller graphs
+
+
+def evaluate(trace: Trace, body: Program, given: Sequence[Any]) -> list[Any]:
+    """The outputs of a program for these inputs."""
+    values = dict(zip(body.inputs, given, strict=True))
+    for v in body.roots:
+        values[v] = v.get_value(borrow=True)
+    trace.run(body, values)
+    return [trace.array(v, values[v]) for v in body.outputs]
+
+
+@meaning(Blockwise)
+def blockwise(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) -> tuple[Any, ...]:
+    """The op at each position of leading axes, by `jax.vmap`."""
+    op = node.op
+    failures: list[Failure] = []
+    with made_by(node.line):
+        core = op.core(node.inputs)
+        body = Program(core, Apply(op.op, core).outputs)
+
+    def one(*moving: Any) -> Any:
+        rest = iter(moving)
+        given = [next(rest) if b else a for a, b in zip(arguments, op.batched, strict=True)]
+        found, failures[:], flags = trace.apart(lambda: evaluate(trace, body, given))
+        return found, flags
+
+    several = one
+    for _ in range(op.lead):
+        several = jax.vmap(several)
+    found, flags = several(*[a for a, b in zip(arguments, op.batched, strict=True) if b])
+    trace.checks += [(m, jnp.all(flags[..., i])) for i, m in enumerate(failures)]
+    return tuple(found)
+
+
+@meaning(CheckAndRaise)
+def check_and_raise(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) -> Any:
+    """The value; the error is raised after the call."""
+    value, *conditions = arguments
+    for condition in conditions:
+        trace.insist(condition, node.op.exc_type, node.op.complaint)
+    return value
+
 
 
 @meaning(Scan)
 def scan(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) -> tuple[Any, ...]:
-    """A loop as `lax.scan`, or as `lax.while_loop` when a step may be the last."""
-    op, steps = node.op, int(arguments[0])
+    """A loop as `lax.scan`, or as `lax.while_loop` when the number of steps is not known."""
+    op, steps = node.op, arguments[0]
     given = op.parts(arguments[1:])
-    op.check_lengths(steps, given.sequences)
+    if isinstance(steps, np.ndarray):
+        steps = int(steps)
+        op.check_lengths(steps, given.sequences)
+    for s in given.sequences:
+        trace.require(node, steps == s.shape[0], f"the loop needs a row for each step, and a sequence has {s.shape[0]}")
     return Loop(trace, program.bodies[node], node, given.others).run(steps, given.sequences, given.states)
 
 
@@ -147,29 +196,20 @@ class Loop:
 
     def __init__(self, trace: Trace, body: Program, node: Apply, others: Sequence[Any]):
         self.trace, self.body, self.node, self.op, self.others = trace, body, node, node.op, others
-        self.messages: list[str] = []
+        self.failures: list[Failure] = []
 
     def step(self, states: Sequence[Any], elements: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
         """The next states, the collected rows (and whether to stop), and the flags of the checks in the body."""
-        trace, outer = self.trace, self.trace.checks
-        trace.checks = []
-        values = dict(zip(self.body.inputs, [*elements, *states, *self.others], strict=True))
-        for v in self.body.roots:
-            values[v] = v.get_value(borrow=True)
-        try:
-            trace.run(self.body, values)
-            found = [trace.array(v, values[v]) for v in self.body.outputs]
-            self.messages = [message for message, _ in trace.checks]
-            flags = jnp.stack([flag for _, flag in trace.checks]) if trace.checks else jnp.ones(0, bool)
-        finally:
-            trace.checks = outer
+        given = [*elements, *states, *self.others]
+        found, self.failures, flags = self.trace.apart(lambda: evaluate(self.trace, self.body, given))
         self.op.check_states(states, found, 0)
         return found[: self.op.states], found[self.op.states :], flags
 
-    def run(self, steps: int, sequences: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
+    def run(self, steps: Any, sequences: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
         """The results of the loop."""
-        found, rows, flags, count = (self.repeat if not self.op.until else self.search)(steps, sequences, states)
-        self.trace.checks += [(m, flags[i]) for i, m in enumerate(self.messages)]
+        known = isinstance(steps, int) and not self.op.until
+        found, rows, flags, count = (self.repeat if known else self.search)(steps, sequences, states)
+        self.trace.checks += [(m, flags[i]) for i, m in enumerate(self.failures)]
         return (*found, *rows, *([count] if self.op.until else []))
 
     def repeat(self, steps: int, sequences: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
@@ -182,25 +222,26 @@ class Loop:
         found, (rows, flags) = jax.lax.scan(body, list(states), list(sequences), length=steps)
         return found, rows, jnp.all(flags, axis=0), None
 
-    def search(self, steps: int, sequences: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
-        """Steps until one says that it is the last."""
+    def search(self, steps: Any, sequences: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
+        """Steps as long as there are any, and none says that it is the last."""
+        many = len(self.op.collected)
         elements = [jax.ShapeDtypeStruct(s.shape[1:], s.dtype) for s in sequences]
         _, rows, flags = jax.eval_shape(self.step, list(states), elements)
-        buffers = [jnp.zeros((steps, *r.shape), r.dtype) for r in rows[:-1]]
+        buffers = [jnp.zeros((steps, *r.shape), r.dtype) for r in rows[:many]]
 
         def goes_on(carried: Any) -> Any:
             t, stop = carried[:2]
             return (t < steps) & ~stop
 
         def body(carried: Any) -> Any:
-            t, _, now, filled, fine = carried
-            following, (*found, stop), flags = self.step(now, [s[t] for s in sequences])
-            filled = [b.at[t].set(r) for b, r in zip(filled, found, strict=True)]
-            return t + 1, stop, following, filled, fine & flags
+            t, stop, now, filled, fine = carried
+            following, found, flags = self.step(now, [s[t] for s in sequences])
+            filled = [b.at[t].set(r) for b, r in zip(filled, found, strict=False)]
+            return t + 1, found[-1] if self.op.until else stop, following, filled, fine & flags
 
         fine = jnp.ones(flags.shape, bool)
-        start = (jnp.asarray(0, "int64"), jnp.asarray(False), list(states), buffers, fine)
-        if steps == 0:
+        start = (jnp.asarray(0, "int64"), jnp.asarray(False), list(states), buffers, fine)  # a number
+        if any(s.shape[0] == 0 for s in sequences):  # there is no row that a step could read
             return list(states), buffers, fine, start[0]
         count, _, found, filled, fine = jax.lax.while_loop(goes_on, body, start)
         return found, filled, fine, count

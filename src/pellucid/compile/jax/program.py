@@ -64,7 +64,8 @@ class Program:
     def shape_inputs(self, node: Apply) -> Iterator[int]:
         """The positions of the inputs whose values decide the shapes that an application works with."""
         if isinstance(node.op, Scan):
-            yield 0
+            if node.op.collected:
+                yield 0
             body = self.bodies[node]
             fixed = 1 + node.op.sequences + node.op.states
             for i, leaf in enumerate(body.inputs, 1):

@@ -22,6 +22,9 @@ from pellucid.tensor.types import Constant, TensorType
 MEANINGS: dict[type, Callable[..., Any]] = {}
 """Ops that JAX evaluates otherwise than by their reference: (trace, program, node, arguments) → outputs."""
 
+Failure = tuple[type[Exception], str]
+"""What is raised when a check fails: the kind of error, and its message."""
+
 LACKING = (TypeError, AttributeError, NotImplementedError, IndexError)
 """What a reference raises on traced arrays when it is not written over the namespace, or JAX lacks a function."""
 
@@ -42,24 +45,39 @@ class Trace:
     Attributes
     ----------
     xp : JaxNamespace
-    checks : list of (message, flag)
+    checks : list of (failure, flag)
         What must hold; loops gather those of their steps.
     """
 
     def __init__(self, host_calls: list[str], host_errors: list[Exception]):
         self.host_calls, self.host_errors = host_calls, host_errors
         self.xp = JaxNamespace(host_calls.append)
-        self.checks: list[tuple[str, Any]] = []
+        self.checks: list[tuple[Failure, Any]] = []
 
     def require(self, node: Apply, fine: Any, message: str) -> None:
         """After the call, raise an error unless all of `fine` holds."""
-        self.checks.append((f"{node.op} failed: {message}\n  at {describe(node.line)}", jnp.all(fine)))
+        self.insist(fine, EvaluationError, f"{node.op} failed: {message}\n  at {describe(node.line)}")
 
-    def flags(self) -> dict[tuple[str, ...], Any]:
-        """The messages of all checks, with their flags in one array."""
+    def insist(self, fine: Any, kind: type[Exception], message: str) -> None:
+        """After the call, raise an error of some kind unless all of `fine` holds."""
+        self.checks.append(((kind, message), jnp.all(fine)))
+
+    def apart(self, evaluate: Callable[[], Any]) -> tuple[Any, list[Failure], Any]:
+        """What `evaluate` returns, and the checks that it made, which do not count yet."""
+        outer, self.checks = self.checks, []
+        try:
+            found = evaluate()
+            failures = [failure for failure, _ in self.checks]
+            flags = jnp.stack([flag for _, flag in self.checks]) if self.checks else jnp.ones(0, bool)
+        finally:
+            self.checks = outer
+        return found, failures, flags
+
+    def flags(self) -> dict[tuple[Failure, ...], Any]:
+        """What all checks would raise, with their flags in one array."""
         if not self.checks:
             return {}
-        return {tuple(m for m, _ in self.checks): jnp.stack([flag for _, flag in self.checks])}
+        return {tuple(failure for failure, _ in self.checks): jnp.stack([flag for _, flag in self.checks])}
 
     def receive(self, v: Variable, array: Any) -> Any:
         """An argument as a value: the words of a generator are a key."""
