@@ -78,6 +78,8 @@ GENERAL = {  # name: arguments, the function, the same in NumPy or SciPy
                   lambda a, b: np.linalg.solve(from_triangle(a, False), b)),
     "solve diagonal": ([well(), normal(3)], lambda a, b: linalg.solve(a, b, assume_a="diagonal"),
                        lambda a, b: b / np.diag(a)),
+    "solve tridiagonal": ([well(n=4), normal(4)], lambda a, b: linalg.solve(a, b, assume_a="tridiagonal"),
+                          lambda a, b: np.linalg.solve(np.tril(np.triu(a, -1), 1), b)),
     "solve triangle": ([well(), normal(3)], lambda a, b: linalg.solve(a, b, assume_a="upper triangular"),
                        lambda a, b: np.linalg.solve(np.triu(a), b)),
     "inv": ([well(2)], linalg.inv, np.linalg.inv),
@@ -317,7 +319,7 @@ def test_factors_are_shared_and_native():
 @pytest.mark.parametrize("call, message", [
     (lambda: linalg.solve(normal(2, 3), normal(2)), "square"),
     (lambda: linalg.solve(normal(2, 2), normal(3)), "lengths 2 and 3 differ"),
-    (lambda: linalg.solve(normal(2, 2), normal(2), assume_a="banded?"), "assume_a"),
+    (lambda: linalg.solve(normal(2, 2), normal(2), assume_a="bands"), "assume_a"),
     (lambda: linalg.eigh(normal(2, 2), UPLO="X"), "UPLO"),
     (lambda: linalg.qr(normal(2, 2), "raw?"), "mode"),
     (lambda: linalg.norm(normal(2, 2), "nuclear"), "order"),

@@ -260,8 +260,15 @@ def solve_symmetric(a: TensorVariable, b: TensorVariable, lower: bool, _transpos
     return Solve()(from_triangle(a, lower), b)
 
 
+def solve_general(a: TensorVariable, b: TensorVariable, _lower: bool, transposed: bool) -> TensorVariable:
+    """How to solve with any matrix."""
+    return Solve(transposed)(a, b)
+
+
 SOLVERS: dict[str, Any] = {
-    "gen": lambda a, b, _, transposed: Solve(transposed)(a, b),
+    "gen": solve_general,
+    "banded": solve_general,
+    "tridiagonal": lambda a, b, _, transposed: Solve(transposed)(tril(triu(a, -1), 1), b),
     "sym": solve_symmetric,
     "her": solve_symmetric,
     "pos": solve_positive,
@@ -290,8 +297,9 @@ def solve(
     a : (..., n, n)
     b : (..., n) or (..., n, k)
         Vectors when `b_ndim` is 1 (by default when b has one axis), else matrices.
-    assume_a : {"gen", "sym", "pos", "diagonal", "lower triangular", "upper triangular"}
-        What a is known to be: symmetric and positive definite matrices are read from one triangle only.
+    assume_a : {"gen", "sym", "her", "pos", "diagonal", "tridiagonal", "banded", "lower triangular", "upper triangular"}
+        What a is known to be: symmetric and positive definite matrices are read from one triangle only, and of others
+        only what may differ from zero (of banded ones all).
     lower : bool
         Which triangle that is.
     transposed : bool
