@@ -134,3 +134,14 @@ def test_an_op_written_for_pytensor_is_told_how_to_write_it_here():
 
     assert "test_tools.py" in str(caught.value)
     assert "pullback(self, inputs, outputs, gradients)" in str(caught.value)
+
+
+def test_an_application_on_other_inputs():
+    x, y = pt.vectors("x", "y")
+    node = (x + 1).owner
+    node.out.name = "sum"
+    other = node.clone_with_new_inputs([y, node.inputs[1]])
+    assert (other.nin, other.nout, other.out.name, other.line) == (2, 1, "sum", node.line)
+    assert other.inputs[0] is y
+    with pytest.raises(ValueError, match="2 outputs"):
+        _ = pt.random.normal().owner.out

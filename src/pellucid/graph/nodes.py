@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 
-from pellucid.graph.provenance import Line, describe, user_line
+from pellucid.graph.provenance import Line, describe, made_by, user_line
 
 PICKLING = "pellucid.graph.pickling"
 """Found on first use: it walks graphs, and so imports this module."""
@@ -100,6 +100,31 @@ class Apply:
             self.outputs = (types[0].variable(self),)
         else:
             self.outputs = tuple([t.variable(self, i) for i, t in enumerate(types)])
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return len(self.inputs)
+
+    @property
+    def nout(self) -> int:
+        """The number of outputs."""
+        return len(self.outputs)
+
+    @property
+    def out(self) -> Variable:
+        """The output, where there is one only."""
+        if len(self.outputs) != 1:
+            raise ValueError(f"{self.op} has {len(self.outputs)} outputs; take one of node.outputs.")
+        return self.outputs[0]
+
+    def clone_with_new_inputs(self, inputs: Sequence[Variable]) -> Apply:
+        """The op on other inputs, with the line of this node and the names of its outputs."""
+        with made_by(self.line):
+            fresh = Apply(self.op, inputs)
+        for old, new in zip(self.outputs, fresh.outputs, strict=True):
+            new.name = old.name
+        return fresh
 
     def __str__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.inputs))})"

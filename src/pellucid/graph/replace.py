@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.nodes import Apply, Variable
-from pellucid.graph.provenance import made_by
 from pellucid.graph.traverse import ancestors, as_list, toposort
 
 Replacements = Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]]
@@ -14,11 +13,7 @@ Replacements = Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]]
 
 def rebuild(node: Apply, inputs: Sequence[Variable]) -> Apply:
     """`node` on other inputs, with its line and the names of its outputs."""
-    with made_by(node.line):
-        fresh = Apply(node.op, inputs)
-    for old, new in zip(node.outputs, fresh.outputs, strict=True):
-        new.name = old.name
-    return fresh
+    return node.clone_with_new_inputs(inputs)
 
 
 def replace_all(outputs: Sequence[Variable], replace: Replacements) -> list[Variable]:
