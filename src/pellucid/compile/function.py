@@ -297,8 +297,8 @@ def function(
     givens : mapping from variables to variables, optional
         Replacements made in the graph before compiling.
     on_unused_input : {"raise", "warn", "ignore"}
-    backend : {"llvm", "numpy"}, optional
-        Native code, or the interpreter; by default the environment variable PELLUCID_BACKEND, else "llvm".
+    backend : {"llvm", "numpy", "jax"}, optional
+        Native code, the interpreter, or JAX; by default the environment variable PELLUCID_BACKEND, else "llvm".
     rewrite : bool
         Whether to rewrite the graph first (for stability and speed; the value stays the same).
     profile : bool
