@@ -187,10 +187,43 @@ def put(x, v):
     return x
 
 
-CASES = SHAPES | POSITIONS | STATISTICS
-NO_DIFFERENCES = {"nonzero_values", "median nan", "divmod"}  # where a step changes the shape, the rank, or a quotient
-
-SHAPED_BY_DATA = {"nonzero_values", "flatnonzero", "compress", "tril_indices_from", "triu_indices_from"}
+SIGNATURES = {  # the forms of arguments that NumPy's and PyTensor's callers use
+    "repeat by vector": (
+        lambda x, n: pt.repeat(x, n, 1),
+        [X, np.array([2, 0, 1, 0])],
+        lambda x, n: np.repeat(x, n, 1),
+    ),
+    "tile by scalar": (lambda x, n: pt.tile(x, (n, 1)), [X, np.array(3)], lambda x, n: np.tile(x, (n, 1))),
+    "roll axes": (lambda x: pt.roll(x, (1, -2), (0, 1)), [X], lambda x: np.roll(x, (1, -2), (0, 1))),
+    "roll by scalar": (lambda x, n: pt.roll(x, n, 0), [X, np.array(4)], lambda x, n: np.roll(x, n, 0)),
+    "take clip": (lambda x: pt.take(x, [-2, 9], 1, mode="clip"), [X], lambda x: x.take([-2, 9], 1, mode="clip")),
+    "take wrap": (lambda x: pt.take(x, [-2, 9], 1, mode="wrap"), [X], lambda x: x.take([-2, 9], 1, mode="wrap")),
+    "argmax axes": (lambda x: pt.argmax(x, (1, 2)), [CUBE], lambda x: x.reshape(2, -1).argmax(1)),
+    "argmin axes": (
+        lambda x: pt.argmin(x, (0, 1), keepdims=True),
+        [CUBE],
+        lambda x: x.reshape(-1, 4).argmin(0)[None, None],
+    ),
+    "sum in float64": (
+        lambda x: pt.sum(x, 0, "float32", acc_dtype="float64"),
+        [X.astype("float32")],
+        lambda x: x.sum(0, "float64").astype("float32"),
+    ),
+    "prod": (lambda x: pt.prod(x, 0, no_zeros_in_input=True), [X], lambda x: x.prod(0)),
+    "var": (lambda x: pt.var(x, 0, 1, True, corrected=True), [X], lambda x: x.var(0, ddof=1, keepdims=True)),
+    "sort": (lambda x: pt.sort(x, 0, kind="mergesort"), [X], lambda x: np.sort(x, 0)),
+    "where": (lambda x: pt.where(x > 0, x, -x), [X], np.abs),
+    "round": (lambda x: x.round("half_away_from_zero"), [np.array([0.5, -1.5])], lambda x: np.array([1.0, -2.0])),
+    "round digits": (lambda x: x.round(1), [X], lambda x: np.round(x, 1)),
+    "atleast_2d": (pt.atleast_2d, [V, X], lambda x, y: [x[None], y]),
+}
+CASES = SHAPES | POSITIONS | STATISTICS | SIGNATURES
+# where a step changes the shape, the rank, a quotient or a rounding
+NO_DIFFERENCES = {"nonzero_values", "median nan", "divmod", "round"}
+SHAPED_BY_DATA = {
+    "repeat by vector", "tile by scalar", "nonzero_values", "flatnonzero", "compress", "tril_indices_from",
+    "triu_indices_from",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)

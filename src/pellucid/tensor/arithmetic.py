@@ -174,12 +174,21 @@ def clip(x: Any, min: Any = None, max: Any = None) -> TensorVariable:
 
 
 @method
-def round(x: Any, decimals: int = 0) -> TensorVariable:
-    """x rounded to `decimals` digits after the point, ties to even as in NumPy."""
-    if decimals == 0:
-        return round_half_to_even(x)
+def round(x: Any, decimals: int | str | None = 0, mode: str | None = None) -> TensorVariable:
+    """x rounded to `decimals` digits after the point.
+
+    Ties go to the even digit, as in NumPy, or with ``mode="half_away_from_zero"`` away from zero. PyTensor's callers
+    give the mode in place of the digits.
+    """
+    if isinstance(decimals, str):
+        decimals, mode = 0, decimals
+    if mode not in (None, "half_to_even", "half_away_from_zero"):
+        raise ValueError(f"round knows the modes 'half_to_even' and 'half_away_from_zero', not {mode!r}.")
+    whole = FUNCTIONS["round_half_away_from_zero"] if mode == "half_away_from_zero" else round_half_to_even
+    if not decimals:
+        return whole(x)
     scale = 10.0**decimals
-    return round_half_to_even(as_tensor_variable(x) * scale) / scale
+    return whole(as_tensor_variable(x) * scale) / scale
 
 
 @method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.tensor.arithmetic import copy, switch, where
+from pellucid.tensor.arithmetic import copy, switch
 from pellucid.tensor.create import (
     alloc,
     arange,
@@ -25,7 +25,7 @@ from pellucid.tensor.create import (
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import nonzero
 from pellucid.tensor.indexing import diag, diagonal, take_along_axis, tile, trace
-from pellucid.tensor.numbers import choose
+from pellucid.tensor.numbers import choose, where
 from pellucid.tensor.packing import (
     atleast_Nd,
     get_scalar_constant_value,

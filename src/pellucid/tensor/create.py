@@ -244,10 +244,10 @@ def identity(n: Any, dtype: Any = "float64") -> TensorVariable:
     return eye(n, dtype=dtype)
 
 
-def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = "float64") -> TensorVariable:
-    """An n by m matrix with ones at and below the diagonal `k`."""
-    rows = expand_dims(arange(as_tensor_variable(n)), 1)
-    columns = expand_dims(arange(as_tensor_variable(n if m is None else m)), 0)
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = "float64") -> TensorVariable:
+    """An N by M matrix with ones at and below the diagonal `k`."""
+    rows = expand_dims(arange(as_tensor_variable(N)), 1)
+    columns = expand_dims(arange(as_tensor_variable(N if M is None else M)), 0)
     return cast(ge(rows + k, columns), dtype)
 
 

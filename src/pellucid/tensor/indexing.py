@@ -28,9 +28,11 @@ from pellucid.tensor.index import (
     nonzero,
 )
 from pellucid.tensor.operators import method
+from pellucid.tensor.reduce import cumsum
 from pellucid.tensor.shape import (
     DimShuffle,
     as_extent,
+    as_extents,
     broadcast_to,
     concatenate,
     dim,
@@ -251,12 +253,23 @@ def inc_subtensor(x: Any, y: Any) -> TensorVariable:
 
 
 @method
-def take(x: Any, indices: Any, axis: int | None = None) -> TensorVariable:
-    """The elements of x at `indices` along an axis (by default of the flattened x)."""
-    x = as_tensor_variable(x)
+def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> TensorVariable:
+    """The elements of x at `indices` along an axis (by default of the flattened x).
+
+    Positions outside raise an IndexError, or with `mode` "wrap" or "clip" become the rest of a division by the length,
+    or the nearest position.
+    """
+    x, indices = as_tensor_variable(x), as_tensor_variable(indices)
     if axis is None:
-        return ravel(x)[as_tensor_variable(indices)]
-    return x[(slice(None),) * normalize_axis(axis, x.ndim) + (as_tensor_variable(indices),)]
+        x, axis = ravel(x), 0
+    axis = normalize_axis(axis, x.ndim)
+    if mode == "wrap":
+        indices = mod(indices, dim(x, axis))
+    elif mode == "clip":
+        indices = minimum(maximum(indices, 0), dim(x, axis) - 1)
+    elif mode != "raise":
+        raise ValueError(f"take knows the modes 'raise', 'wrap' and 'clip', not {mode!r}.")
+    return x[(slice(None),) * axis + (indices,)]
 
 
 @method
@@ -291,30 +304,50 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> TensorVari
 
 
 @method
-def repeat(x: Any, repeats: int, axis: int | None = None) -> TensorVariable:
-    """Each element of x `repeats` times along `axis` (by default of the flattened x)."""
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> TensorVariable:
+    """Each element of x `repeats` times along `axis` (by default of the flattened x); a vector says how often each."""
     x = as_tensor_variable(x)
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim)
-    return take(x, arange(dim(x, axis) * repeats) // repeats, axis)
+    if np.ndim(repeats) == 0 if not isinstance(repeats, TensorVariable) else repeats.ndim == 0:
+        return take(x, arange(dim(x, axis) * repeats) // repeats, axis)
+    return take(x, repeated_positions(as_tensor_variable(repeats)), axis)
 
 
-def tile(x: Any, reps: Sequence[int] | int) -> TensorVariable:
+def repeated_positions(counts: TensorVariable) -> TensorVariable:
+    """0 counts[0] times, 1 counts[1] times, ...: how many elements have ended before each place."""
+    ends = cumsum(cast(counts, "int64"))
+    total = counts.sum()
+    return cumsum(zeros((total + 1,), "int64")[ends].inc(np.int64(1)))[:-1]
+
+
+def tile(x: Any, reps: Any) -> TensorVariable:
     """x laid side by side `reps` times along each of its (last) axes."""
     x = as_tensor_variable(x)
-    counts = [reps] if isinstance(reps, int) else list(reps)
+    counts = as_extents(reps, "tile")
     x = shape_padleft(x, max(0, len(counts) - x.ndim))
     for axis, n in enumerate(counts, start=x.ndim - len(counts)):
-        x = concatenate([x] * n, axis) if n else x[(slice(None),) * axis + (slice(0, 0),)]
+        if isinstance(n, TensorVariable):
+            x = take(x, mod(arange(dim(x, axis) * n), maximum(dim(x, axis), 1)), axis)
+        else:
+            x = concatenate([x] * n, axis) if n else x[(slice(None),) * axis + (slice(0, 0),)]
     return x
 
 
-def roll(x: Any, shift: int, axis: int | None = None) -> TensorVariable:
-    """x with its elements moved `shift` places along `axis` (default: flattened), those at the end to the front."""
+def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> TensorVariable:
+    """x with its elements moved `shift` places along `axis` (default: flattened), those at the end to the front.
+
+    For several axes there is one shift, or one for each.
+    """
     x = as_tensor_variable(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), extents_of(x))
+    if not isinstance(axis, (int, np.integer)):
+        shifts = shift if isinstance(shift, (tuple, list)) else [shift] * len(axis)
+        for a, s in zip(axis, shifts, strict=True):
+            x = roll(x, s, a)
+        return x
     axis = normalize_axis(axis, x.ndim)
     n = dim(x, axis)
     return take(x, mod(arange(n) - shift, maximum(n, 1)), axis)
@@ -345,8 +378,11 @@ def axis_pattern(axis: int, ndim: int) -> list[Any]:
 
 
 @method
-def argsort(x: Any, axis: int | None = -1) -> TensorVariable:
-    """The positions that sort x along `axis` (None: flattened), equal elements in their order, NaN last."""
+def argsort(x: Any, axis: int | None = -1, kind: str | None = None) -> TensorVariable:
+    """The positions that sort x along `axis` (None: flattened), equal elements in their order, NaN last.
+
+    `kind` is there for NumPy's callers: every sort is stable.
+    """
     x = as_tensor_variable(x)
     if axis is None:
         x, axis = ravel(x), 0
@@ -354,8 +390,8 @@ def argsort(x: Any, axis: int | None = -1) -> TensorVariable:
 
 
 @method
-def sort(x: Any, axis: int | None = -1) -> TensorVariable:
-    """The elements of x in ascending order along `axis` (None: flattened), NaN last."""
+def sort(x: Any, axis: int | None = -1, kind: str | None = None) -> TensorVariable:
+    """The elements of x in ascending order along `axis` (None: flattened), NaN last; `kind` as in `argsort`."""
     x = as_tensor_variable(x)
     if axis is None:
         x, axis = ravel(x), 0

@@ -64,7 +64,6 @@ from pellucid.tensor.arithmetic import (
     switch,
     true_div,
     trunc,
-    where,
     xor,
     zero_grad,
 )
@@ -167,6 +166,7 @@ from pellucid.tensor.numbers import (
     pi,
     round_half_away_from_zero,
     smallest,
+    where,
 )
 from pellucid.tensor.packing import (
     atleast_Nd,
@@ -355,7 +355,7 @@ __all__ = [
     "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum", "mod",
     "mul", "multiply", "neg", "negative", "neq", "not_equal", "or_", "pow", "power", "reciprocal",
     "remainder", "round", "round_half_to_even", "sgn", "sign", "sqr", "square", "sub", "subtract", "switch",
-    "true_div", "trunc", "where", "xor", "zero_grad",  # arithmetic
+    "true_div", "trunc", "xor", "zero_grad",  # arithmetic
     "ShapeError",  # broadcast
     "alloc", "arange", "empty", "empty_like", "eye", "fill", "full", "full_like", "identity", "linspace",
     "ones", "ones_like", "second", "tri", "tril", "triu", "zeros", "zeros_like",  # create
@@ -381,7 +381,8 @@ __all__ = [
     "tan", "tanh", "xlog1py", "xlogx", "xlogy",  # transcendental
     "angle", "complex", "complex_from_polar", "conj", "conjugate", "imag", "real",  # complexes
     "allclose", "ceil_intdiv", "choose", "divmod", "e", "euler_gamma", "inf", "iround", "isneginf", "isposinf",
-    "largest", "nan", "nan_to_num", "newaxis", "pi", "round_half_away_from_zero", "smallest",  # numbers
+    "largest", "nan", "nan_to_num", "newaxis", "pi", "round_half_away_from_zero", "smallest",
+    "where",  # numbers
     "atleast_Nd", "concat_with_broadcast", "get_vector_length", "horizontal_stack", "identity_like",
     "join_dims", "pack", "shape_padaxis", "specify_broadcastable", "split", "split_dims", "stacklists",
     "unpack", "vertical_stack", "get_scalar_constant_value", "get_underlying_scalar_constant_value", "is_flat",

@@ -26,6 +26,7 @@ from pellucid.tensor.arithmetic import (
     trunc,
 )
 from pellucid.tensor.elementwise import cast
+from pellucid.tensor.index import nonzero
 from pellucid.tensor.indexing import take_along_axis
 from pellucid.tensor.operators import method
 from pellucid.tensor.reduce import all as all_
@@ -71,6 +72,7 @@ def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
     return all_(isclose(a, b, rtol, atol, equal_nan))
 
 
+@method
 def round_half_away_from_zero(x: Any) -> TensorVariable:
     """The nearest integer, ties away from zero."""
     x = as_tensor_variable(x)
@@ -86,6 +88,13 @@ def iround(x: Any, mode: str = "half_to_even") -> TensorVariable:
     if mode not in modes:
         raise ValueError(f"iround knows the modes {', '.join(modes)}, not {mode!r}.")
     return cast(modes[mode](as_tensor_variable(x)), "int64")
+
+
+def where(condition: Any, ift: Any = None, iff: Any = None) -> Any:
+    """`ift` where the condition holds, `iff` elsewhere; of a condition alone the positions where it holds."""
+    if ift is None and iff is None:
+        return nonzero(condition)
+    return switch(condition, ift, iff)
 
 
 def ceil_intdiv(a: Any, b: Any) -> TensorVariable:

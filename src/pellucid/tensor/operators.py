@@ -431,9 +431,9 @@ class Methods:
         """The elements, or the nearer bound of those outside."""
         return FUNCTIONS["clip"](self, min, max)
 
-    def round(self, decimals: int = 0) -> TensorVariable:
-        """The elements rounded to `decimals` digits."""
-        return FUNCTIONS["round"](self, decimals)
+    def round(self, decimals: int | str | None = 0, mode: str | None = None) -> TensorVariable:
+        """The elements rounded to `decimals` digits; `mode` says where ties go."""
+        return FUNCTIONS["round"](self, decimals, mode)
 
     def repeat(self, repeats: int, axis: int | None = None) -> TensorVariable:
         """Each element `repeats` times along `axis`."""

@@ -25,7 +25,7 @@ from pellucid.tensor.arithmetic import (
 from pellucid.tensor.broadcast import Extent, name_with_shape
 from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import dim, expand_dims, normalize_axes, normalize_axis
+from pellucid.tensor.shape import dim, dimshuffle, expand_dims, normalize_axes, normalize_axis, reshape
 from pellucid.tensor.transcendental import exp, log, sqrt
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, canonical_dtype, constant
 
@@ -166,15 +166,26 @@ def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> T
 
 
 @method
-def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:  # NumPy's signature
-    """The sum over `axis` (default: all)."""
-    return reduce("sum", x, axis, keepdims, dtype)
+def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+        ) -> TensorVariable:  # NumPy's signature, and PyTensor's acc_dtype
+    """The sum over `axis` (default: all), added up in `acc_dtype` (default: `dtype`) and given as `dtype`."""
+    return accumulated("sum", x, axis, dtype, keepdims, acc_dtype)
+
+
+def accumulated(name: str, x: Any, axis: Any, dtype: Any, keepdims: bool, acc_dtype: Any) -> TensorVariable:
+    """A reduction whose dtype while it runs may differ from that of its result."""
+    found = reduce(name, x, axis, keepdims, dtype if acc_dtype is None else acc_dtype)
+    return found if acc_dtype is None or dtype is None else cast(found, canonical_dtype(dtype))
 
 
 @method
-def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:
-    """The product over `axis` (default: all)."""
-    return reduce("prod", x, axis, keepdims, dtype)
+def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None,
+         no_zeros_in_input: bool = False) -> TensorVariable:  # NumPy's signature, and PyTensor's last two
+    """The product over `axis` (default: all), multiplied in `acc_dtype` (default: `dtype`) and given as `dtype`.
+
+    `no_zeros_in_input` is there for PyTensor's callers: the gradient is right for zeros, too.
+    """
+    return accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
 
 
 @method
@@ -214,11 +225,13 @@ def count(x: TensorVariable, axes: Sequence[int]) -> Any:
 
 
 @method
-def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> TensorVariable:
-    """The arithmetic mean over `axis` (default: all)."""
+def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> TensorVariable:
+    """The arithmetic mean over `axis` (default: all), added up in `acc_dtype` (default: `dtype`)."""
     x = as_tensor_variable(x)
-    total = sum(x, axis, dtype or (None if x.dtype.startswith(("float", "complex")) else "float64"), keepdims)
-    return total / as_count(count(x, normalize_axes(axis, x.ndim)), total.dtype)
+    kind = acc_dtype or dtype or (None if x.dtype.startswith(("float", "complex")) else "float64")
+    total = sum(x, axis, kind, keepdims)
+    found = total / as_count(count(x, normalize_axes(axis, x.ndim)), total.dtype)
+    return found if dtype is None else cast(found, canonical_dtype(dtype))
 
 
 def as_count(n: Any, dtype: str) -> TensorVariable:
@@ -227,8 +240,11 @@ def as_count(n: Any, dtype: str) -> TensorVariable:
 
 
 @method
-def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:
-    """The variance over `axis` (default: all), with divisor n - ddof."""
+def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False, corrected: bool = False) -> TensorVariable:
+    """The variance over `axis` (default: all), with divisor n - ddof.
+
+    `corrected` is there for PyTensor's callers: deviations are always from the mean computed first.
+    """
     x = as_tensor_variable(x)
     centred = x - mean(x, axis, keepdims=True)
     n = count(x, normalize_axes(axis, x.ndim))
@@ -237,7 +253,7 @@ def var(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Tens
 
 
 @method
-def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> TensorVariable:
+def std(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False, corrected: bool = False) -> TensorVariable:
     """The standard deviation over `axis` (default: all), with divisor n - ddof."""
     return sqrt(var(x, axis, ddof, keepdims))
 
@@ -406,14 +422,24 @@ class ArgReduce(Op):
         return [None]
 
 
-def _arg(name: str, x: Any, axis: int | None, keepdims: bool) -> TensorVariable:
+def _arg(name: str, x: Any, axis: Any, keepdims: bool) -> TensorVariable:
     x = as_tensor_variable(x)
+    if isinstance(axis, (tuple, list)):
+        return _arg_of_axes(name, x, normalize_axes(axis, x.ndim), keepdims)
     if axis is None:
         found = ArgReduce(name, 0)(x.flatten())
         return expand_dims(found, list(range(x.ndim))) if keepdims else found
     place = normalize_axis(axis, x.ndim)
     found = ArgReduce(name, place)(x)
     return expand_dims(found, place) if keepdims else found
+
+
+def _arg_of_axes(name: str, x: TensorVariable, axes: tuple[int, ...], keepdims: bool) -> TensorVariable:
+    """The position among the elements over several axes, in row-major order."""
+    rest = [i for i in range(x.ndim) if i not in axes]
+    merged = reshape(dimshuffle(x, *rest, *axes), [*(dim(x, i) for i in rest), -1])
+    found = ArgReduce(name, len(rest))(merged)
+    return expand_dims(found, list(axes)) if keepdims else found
 
 
 @method

@@ -175,24 +175,24 @@ def shape_padright(x: Any, n_ones: int = 1) -> TensorVariable:
     return dimshuffle(x, tuple(range(x.ndim)) + ("x",) * n_ones)
 
 
-def _atleast(x: Any, n: int) -> TensorVariable:
-    x = as_tensor_variable(x)
-    return shape_padleft(x, n - x.ndim) if x.ndim < n else x
+def _atleast(args: Sequence[Any], n: int) -> Any:
+    found = [shape_padleft(x, n - x.ndim) if x.ndim < n else x for x in map(as_tensor_variable, args)]
+    return found[0] if len(found) == 1 else found
 
 
-def atleast_1d(x: Any) -> TensorVariable:
-    """x with at least one axis."""
-    return _atleast(x, 1)
+def atleast_1d(*args: Any) -> Any:
+    """Tensors with at least one axis: one, or a list of several."""
+    return _atleast(args, 1)
 
 
-def atleast_2d(x: Any) -> TensorVariable:
-    """x with at least two axes."""
-    return _atleast(x, 2)
+def atleast_2d(*args: Any) -> Any:
+    """Tensors with at least two axes: one, or a list of several."""
+    return _atleast(args, 2)
 
 
-def atleast_3d(x: Any) -> TensorVariable:
-    """x with at least three axes."""
-    return _atleast(x, 3)
+def atleast_3d(*args: Any) -> Any:
+    """Tensors with at least three axes, new ones in front: one, or a list of several."""
+    return _atleast(args, 3)
 
 
 @dataclass(frozen=True)
@@ -619,7 +619,7 @@ def join(axis: int, *tensors: Any) -> TensorVariable:
 
 
 @method
-def stack(tensors: Sequence[Any], axis: int = 0) -> TensorVariable:
+def stack(tensors: Any, axis: int = 0) -> TensorVariable:
     """Tensors of one shape along a new axis."""
     parts = [as_tensor_variable(t) for t in tensors]
     if not parts:
