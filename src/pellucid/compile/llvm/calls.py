@@ -54,7 +54,7 @@ class Matrices:
             body()
 
     def lead_ndim(self, v: Variable, most: int) -> int:
-        """How many of the axes of an operand belong to the stack: all but two of an input, all but its own of a result."""
+        """How many axes of an operand belong to the stack: all but two of an input, `most` of a result."""
         return v.type.ndim - 2 if v in self.sink.node.inputs else most
 
     def argument(self, a: Any) -> str:
