@@ -108,7 +108,7 @@ def graphs(draw):
         pt.tensor("c", shape=(n, 1)),
     ]
     pool = list(inputs)
-    for _ in range(draw(st.integers(1, 30))):
+    for _ in range(draw(st.integers(1, 60))):
         new = draw(st.sampled_from(STEPS))(draw, pool)
         if new.ndim <= 3 and np.prod([k or 1 for k in shape_of(new)]) <= 200:
             pool.append(new)
