@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py [--repeat N]
 
-The slope is that of log(time) against log(nodes): 1 is linear. Graphs of two kinds: `chain`, in which each node needs the
-one before, and `terms`, a sum of independent terms over one vector of data, as a model's log-density is.
+The slope is that of log(time) against log(nodes): 1 is linear. Graphs of two kinds: `chain`, in which each node needs
+the one before, and `terms`, a sum of independent terms over one vector of data, as a log-density is.
 """
 
 import argparse
