@@ -1,4 +1,7 @@
-"""Ops that combine many elements into one."""
+"""Ops that combine many elements into one.
+
+They stand in one file because their gradients, and softmax and its kin, are made of one another.
+"""
 
 from __future__ import annotations
 
