@@ -6,9 +6,9 @@ import pytest
 import pellucid.tensor as pt
 from pellucid.compile.function import In, MissingInputError, Out, UnusedInputError, function
 from pellucid.compile.shared import SharedVariable, shared
+from pellucid.testing import BACKENDS_UNDER_TEST
 
-BACKENDS = ["numpy", "llvm"]
-each_backend = pytest.mark.parametrize("backend", BACKENDS)
+each_backend = pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
 
 
 @each_backend

@@ -78,6 +78,12 @@ def test_pellucid_does_not_import_jax():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_without_jax_the_error_says_what_to_install():
+    code = "import sys; sys.modules['jax'] = None; import pellucid.compile.backend as b; b.load_backend('jax')"
+    found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "pip install 'pellucid[jax]'" in found.stderr
+
+
 class TestFunctions:
     def test_outputs_and_copies(self):
         x = pt.vector("x")
