@@ -3,9 +3,11 @@
 import sys
 from collections import Counter
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import pellucid.tensor as pt
+from pellucid.tensor.elementwise import ELEMENTWISE
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ROOT / "docs" / "names.tsv"
@@ -18,6 +20,11 @@ TIERS = {
 }
 
 
+CALLBACKS = """
+Elementwise functions without native code, for which compiled functions call the reference in Python:
+{names}."""
+
+
 class Name(NamedTuple):
     """One name of PyTensor: of `pytensor.tensor`, or with a leading dot an attribute of its tensors."""
 
@@ -28,6 +35,8 @@ class Name(NamedTuple):
     @property
     def here(self) -> bool:
         """Whether the same name is public here."""
+        if self.note.startswith("leaked"):
+            return False
         if self.name.startswith("."):
             return hasattr(pt.TensorVariable, self.name[1:])
         return hasattr(pt, self.name)
@@ -64,6 +73,13 @@ def overview(names: list[Name]) -> list[str]:
     return lines
 
 
+def callbacks() -> list[str]:
+    """The elementwise functions that compiled code cannot compute itself."""
+    found = [name for name, op in ELEMENTWISE.items() if op.llvm is None and op.expansion is None]
+    names = fill(", ".join(f"`{n}`" for n in sorted(found)), 118)
+    return CALLBACKS.format(names=names).splitlines()
+
+
 def render(names: list[Name]) -> str:
     """The table as Markdown."""
     rows = [f"| `{n.name}` | {n.tier} | {n.status} | {'' if n.here else n.note} |" for n in names]
@@ -75,6 +91,7 @@ def render(names: list[Name]) -> str:
             "with a leading dot the attributes of its tensors, and whether `pellucid.tensor` has the same.",
             "",
             *overview(names),
+            *callbacks(),
             "",
             "| Name | Tier | Status | Note |",
             "|---|---|---|---|",
