@@ -348,13 +348,15 @@ def stepped(op: Scan, batch: Batched) -> Any:
         given[i] = batch.full(1 + i)
     kinds = op.rows(op.parts(given))
     leaves = [kind.variable(name=leaf.name) for kind, leaf in zip(kinds, op.body.inputs, strict=True)]
-    results = as_list(vectorize_graph(list(op.body.outputs), dict(zip(op.body.inputs, leaves, strict=True))))
+    batched = vectorize_graph(list(op.body.outputs), dict(zip(op.body.inputs, leaves, strict=True)))
+    results: list[Any] = as_list(batched)
+    leaf: Any
     for k, leaf in enumerate(leaves[op.sequences : op.sequences + op.states]):
         if results[k].ndim != leaf.ndim:  # a state that is the same throughout the batch from the first step on
             results[k] = broadcast_to(results[k], extents_of(leaf))
     found = Apply(dataclasses.replace(op, body=Body(leaves, results), tidy=False), [steps, *given]).outputs
     cores = [v.type.ndim for v in batch.node.outputs]  # type: ignore[attr-defined]
-    return [moveaxis(v, 0, n) if i >= op.states and v.ndim > cores[i] else v for i, v in enumerate(found)]
+    return [moveaxis(v, 0, n) if i >= op.states and v.type.ndim > cores[i] else v for i, v in enumerate(found)]
 
 
 def vectorize_node(node: Apply, inputs: Sequence[Variable]) -> list[Variable]:

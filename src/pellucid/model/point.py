@@ -10,7 +10,6 @@ import numpy as np
 from pellucid.compile.backend import default_backend
 from pellucid.compile.function import MissingInputError, function
 from pellucid.compile.shared import check_value
-from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list, explicit_graph_inputs
 from pellucid.model.context import here
 from pellucid.model.density import Layout

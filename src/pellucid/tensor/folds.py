@@ -193,7 +193,7 @@ class Branch:
 
     def run(self, steps: Any, before: Sequence[Any], common: Sequence[TensorType], name: str | None) -> list[Any]:
         """The results if `steps` is 1, and what was there before if it is 0."""
-        leaves = {v: v.type.variable(name=v.name) for v in self.given}
+        leaves: dict[Variable, Variable] = {v: v.type.variable(name=v.name) for v in self.given}
         inner = replace_all(self.outputs, leaves)
         states = [(kind.variable(), v, w) for kind, v, w in zip(common, before, inner, strict=True)]
         last, _, _ = loop(

@@ -289,7 +289,9 @@ class Step:
         outputs, self.updates, self.stop = split_result(found)
         self.outputs = [as_tensor_variable(v) for v in outputs]
         if not self.feedback:
-            self.feedback, self.types, self.slots = [[x] * len(self.outputs) for x in (None, None, [])]  # type: ignore[assignment, list-item]
+            self.feedback = [None for _ in self.outputs]
+            self.types = [None for _ in self.outputs]
+            self.slots = [[] for _ in self.outputs]
         if len(self.feedback) != len(self.outputs):
             raise ValueError(
                 f"The step returns {len(self.outputs)} outputs, but outputs_info has {len(self.feedback)} entries, at "

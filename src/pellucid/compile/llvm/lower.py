@@ -184,7 +184,8 @@ class Extents:
     def add_step(self, step: Step) -> None:
         """Find the extents of what the steps of a loop compute, and of what the loop returns."""
         n = self.symbol(step.steps)
-        self.of.update((v, v.type.shape) for v in step.constants())
+        for v in step.constants():
+            self.of[v] = v.data.shape
         for leaf, rows in step.rows.items():
             count, *lengths = self.of[rows]
             self.unite(count, n, step.node, 0)

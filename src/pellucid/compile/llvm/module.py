@@ -131,7 +131,7 @@ def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bo
     plan = Plan(inputs, outputs)
     targets = list(dict.fromkeys(plan.outputs))
     slots, number = assign_slots(plan)
-    pointers = {v: f"%r{i}" for i, v in enumerate(plan.roots)}
+    pointers: dict[Variable, Any] = {v: f"%r{i}" for i, v in enumerate(plan.roots)}
     pointers |= {v: f"%o{i}" for i, v in enumerate(targets)}
     pointers |= {v: f"%w{i}" for v, i in number.items()}
     kernel = Kernel(plan, pointers, reciprocals=density)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pellucid.compile.llvm.scalar import TYPES
 from pellucid.graph.nodes import Apply, Variable
@@ -99,7 +100,7 @@ class Step:
         return sorted(found)
 
 
-def fresh(leaf: Variable, given: TensorType) -> Variable:
+def fresh(leaf: Variable, given: Any) -> Variable:
     """A leaf of its own, of which as much is known as of the leaf of the body and of what it stands for."""
     if not isinstance(leaf.type, TensorType):
         raise Unsuited(f"it carries {leaf.type}")
