@@ -30,7 +30,7 @@ from pellucid.tensor.shape import (
     specify_shape,
     stack,
 )
-from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
+from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant
 
 MOVES = (BroadcastTo, DimShuffle, Reshape, SpecifyShape)
 
@@ -213,7 +213,9 @@ def pack(*tensors: Any, keep_axes: int | Sequence[int] | None = None) -> tuple[T
     for t in map(as_tensor_variable, tensors):
         if t.ndim < front + back:
             raise ValueError(f"pack with keep_axes={keep_axes} needs {front + back} axes: {name_with_shape(t)}.")
-        shapes.append(t.shape[front : t.ndim - back])
+        merged = t.type.shape[front : t.ndim - back]
+        known = None not in merged  # then so are the shapes that come out of `unpack`
+        shapes.append(constant(np.array(merged, "int64")) if known else t.shape[front : t.ndim - back])
         parts.append(join_dims(t, front, t.ndim - front - back))
     return concatenate(parts, front), shapes
 
