@@ -186,6 +186,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Model":  # a model will be sampled: compile the sampler while its user writes it
+        import_module("pellucid.inference.chains").prepare()
     if name in _PLACES:
         found = getattr(import_module(_PLACES[name]), name)
     elif name in DISTRIBUTIONS.split():

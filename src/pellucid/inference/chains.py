@@ -7,6 +7,7 @@ every chain writes its draws and statistics where the caller will read them.
 import contextlib
 import functools
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -92,10 +93,35 @@ def chain_keys(seed: int | Sequence[int] | np.random.SeedSequence | None, chains
     return np.array([child.generate_state(2, np.uint64) for child in children], np.uint64).reshape(chains, 2)
 
 
-@functools.cache
+_compiling = threading.Lock()
+
+
 def compiled_sampler() -> dict[str, CompiledKernel]:
     """The compiled kernels of NUTS; calling it early, in a thread, hides the time of a first compilation."""
+    with _compiling:  # who comes second waits instead of compiling the same again
+        return _compile_sampler()
+
+
+@functools.cache
+def _compile_sampler() -> dict[str, CompiledKernel]:
     return compile_kernels(nuts.start_chain, nuts.advance_chain)
+
+
+def prepare() -> None:
+    """Compile the sampler in the background, while the user writes a model.
+
+    The thread is waited for before the process forks or ends, both of which may not happen inside LLVM. What fails
+    there fails again, and is reported, when somebody samples.
+    """
+
+    def compile_quietly() -> None:
+        with contextlib.suppress(Exception):
+            compiled_sampler()
+
+    thread = threading.Thread(target=compile_quietly, name="pellucid-compile-sampler")
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lambda: thread.join() if thread.is_alive() else None)
+    thread.start()
 
 
 def run_chains(

@@ -12,8 +12,9 @@ import pytest
 import scipy.special
 
 from pellucid.compile.llvm import engine, math
-from pellucid.compile.llvm.math import FUNCTIONS, GROUPS, coefficients
+from pellucid.compile.llvm.math import FUNCTIONS, coefficients
 from pellucid.compile.llvm.math.evaluate import evaluate
+from pellucid.compile.llvm.math.table import GROUPS
 
 LARGEST, SMALLEST = sys.float_info.max, 5e-324
 BREAKS = (  # where formulae change, or a function is zero
@@ -240,8 +241,8 @@ def test_loops_call_the_vector_variant(name):
 def test_declarations_name_what_is_missing():
     with pytest.raises(KeyError, match=r"'expm2'; there are .*expm1"):
         math.declarations(["expm2"])
-    with pytest.raises(KeyError, match="elementary"):
-        math.library("algebra")
+    with pytest.raises(KeyError, match=r"'expm2'"):
+        math.library("expm2")
     assert math.declarations([]) == ""
 
 
@@ -250,13 +251,13 @@ def test_evaluate_checks_its_arrays():
         evaluate("pow", np.ones(3))
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_objects_come_from_the_disk(group):
-    math.library(group)
+@pytest.mark.parametrize("name", [next(iter(rows)) for rows in GROUPS.values()])
+def test_objects_come_from_the_disk(name):
+    math.library(name)
     math._library.cache_clear()
-    again = math.library(group)
+    again = math.library(name)
     assert again.report["cached"]
-    assert set(again.addresses) >= {math.symbol(name) for name in GROUPS[group]}
+    assert math.symbol(name) in again.addresses
 
 
 def test_resolve_takes_only_its_own_names():

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.compile.llvm import cache, engine
-from pellucid.compile.llvm.math.table import FUNCTIONS, GROUPS, Function
+from pellucid.compile.llvm.math.table import FUNCTIONS, Function
 
 __all__ = ["FUNCTIONS", "Function", "call_attributes", "declarations", "library", "resolve", "source", "symbol"]
 
@@ -73,39 +73,36 @@ def call_attributes(name: str) -> str:
     return f'{_PURE} "vector-function-abi-variant"="{shape}_{symbol(name)}({symbol(name, width)})"'
 
 
-def library(group: str = "elementary") -> engine.Library:
-    """Return the linked object of a group of functions, built once per machine and then read from the disk cache."""
-    if group not in GROUPS:
-        raise KeyError(f"no group of mathematical functions {group!r}; there are {', '.join(GROUPS)}")
-    return _library(group, engine.host().vector_width)
+def library(name: str) -> engine.Library:
+    """Return the linked object of one function, built once per machine and then read from the disk cache."""
+    _function(name)
+    return _library(name, engine.host().vector_width)
 
 
 def resolve(names: Iterable[str]) -> tuple[dict[str, int], tuple[Any, ...]]:
     """Return the addresses of those symbols that are mathematical functions, and the libraries that hold them."""
-    wanted = {name: _GROUP_OF[base] for name in names if (base := _base(name)) in _GROUP_OF}
-    libraries = {group: library(group) for group in set(wanted.values())}
-    return {name: libraries[group].address(name) for name, group in wanted.items()}, tuple(libraries.values())
-
-
-_GROUP_OF = {f"pm_{name}": function.group for name, function in FUNCTIONS.items()}
+    wanted = {name: base for name in names if (base := _base(name)) in FUNCTIONS}
+    libraries = {function: library(function) for function in sorted(set(wanted.values()))}
+    return {name: libraries[function].address(name) for name, function in wanted.items()}, tuple(libraries.values())
 
 
 def _base(name: str) -> str:
+    """Return the function that a symbol stands for."""
     base, mark, width = name.rpartition("_v")
-    return base if mark and width.isdigit() else name
+    scalar = base if mark and width.isdigit() else name
+    return scalar.removeprefix("pm_") if scalar.startswith("pm_") else ""
 
 
 @functools.cache
-def _library(group: str, width: int) -> engine.Library:
-    names = [name for name, function in FUNCTIONS.items() if function.group == group]
-    exports = [symbol(name, lanes) for name in names for lanes in (1, width)]
+def _library(name: str, width: int) -> engine.Library:
+    exports = [symbol(name, lanes) for lanes in (1, width)]
     # The source of this package stands for the IR that it would write.
-    key = engine.key_of(f"math:{group}:{width}:{engine.source_digest(Path(__file__).parent)}", 2)
+    key = engine.key_of(f"math:{name}:{width}:{engine.source_digest(Path(__file__).parent)}", 2)
     report: dict[str, Any] = {}
     content = cache.load(key)
     report["cached"] = content is not None
     if content is None:
-        unit = engine.assemble(source(names, (1, width)), 2, report)
+        unit = engine.assemble(source([name], (1, width)), 2, report)
         cache.store(key, unit.pack())
     else:
         unit = engine.Unit.unpack(content)

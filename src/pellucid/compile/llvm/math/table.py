@@ -131,7 +131,7 @@ GROUPS: dict[str, dict[str, Function]] = {
     "error": _ERROR,
     "gamma": _GAMMA,
 }
-"""The objects that functions are built into; each is compiled and loaded when first needed."""
+"""The functions by the file of this package that builds them."""
 
 FUNCTIONS: dict[str, Function] = {
     name: Function(**{**vars(function), "group": group})
