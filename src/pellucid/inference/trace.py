@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import gc
 import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,10 +41,15 @@ def preload() -> threading.Thread:
 
 
 def _import_and_warm_up() -> None:
+    collects = gc.isenabled()
+    gc.disable()  # an import makes many objects and no garbage: looking for some takes a sixth of its time
     try:
         import xarray
     except ImportError:
         return  # the thread that needs it gets the same error, where it can be handled
+    finally:
+        if collects:
+            gc.enable()
 
     # The first tree built is slow (pandas fills its caches); let it be this one.
     xarray.DataTree.from_dict({"/a": xarray.Dataset({"x": (("i",), np.zeros(1))}, coords={"i": np.arange(1)})})
