@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.nodes import Apply, Variable
-from pellucid.graph.provenance import describe, made_by
+from pellucid.graph.provenance import describe, made_by, user_line
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import name_with_shape
@@ -161,11 +161,12 @@ def report_disconnected(missing: Sequence[Variable], action: str) -> None:
     """Raise or warn about variables that the cost does not depend on."""
     if action == "ignore":
         return
-    text = (
-        f"The cost does not depend on {', '.join(map(str, missing))} (or only through integers or disconnected_grad)."
-    )
+    named = ", ".join(name_with_shape(v) for v in missing)
+    text = f"The cost does not depend on {named} (or only through integers or disconnected_grad)."
     if action == "raise":
-        raise DisconnectedInputError(f"{text} Pass disconnected_inputs='ignore' if a zero gradient is meant.")
+        raise DisconnectedInputError(
+            f"{text}\n  at {describe(user_line())}\n  Pass disconnected_inputs='ignore' if a zero gradient is meant."
+        )
     warnings.warn(text, stacklevel=3)
 
 

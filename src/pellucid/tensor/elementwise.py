@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
+from pellucid.graph.provenance import describe, user_line
 from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, check_stretch, unstretched
 from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.operators import method
@@ -102,7 +103,11 @@ class Elementwise(Op):
 
     def infer(self, *inputs: Variable) -> tuple[TensorType]:
         types: list[TensorType] = [v.type for v in inputs]  # type: ignore[misc]
-        dtype = result_dtype(self, tuple([t.dtype for t in types]))
+        try:
+            dtype = result_dtype(self, tuple([t.dtype for t in types]))
+        except TypeError as error:
+            named = "\n".join(f"  - '{v}' of dtype {t.dtype}" for v, t in zip(inputs, types, strict=True))
+            raise TypeError(f"{error}\n{named}\n  at {describe(user_line())}") from error
         shape = types[0].shape
         for t in types[1:]:
             if t.shape and t.shape != shape:

@@ -162,7 +162,7 @@ class Subtensor(Op):
         for axis, entry in enumerate(given_values(self.entries, values)):
             n = k.extent(x, axis)
             if not isinstance(entry, slice):
-                inner.append(k.position(entry, n))
+                inner.append(k.position(entry, x, axis))
                 continue
             first = k.slice_start(entry, n)
             i = next(free)

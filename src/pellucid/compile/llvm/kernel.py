@@ -184,12 +184,16 @@ class Kernel(Scalars):
 
     # -- positions
 
-    def position(self, entry: Any, n: Value) -> Value:
-        """An integer index counted from the front."""
-        if isinstance(entry, int):
-            return self.integer(entry) if entry >= 0 else self.add(n, self.integer(entry))
-        wrapped = self.select(self.compare("lt", entry, self.integer(0)), self.add(entry, n), entry)
-        return self.guard(wrapped, n, f"index out of range in {self.output}")
+    def position(self, entry: Any, x: Variable, axis: int) -> Value:
+        """An integer index along an axis of x, counted from the front; out of range it fails."""
+        n = self.extent(x, axis)
+        if not isinstance(entry, int):
+            place = self.select(self.compare("lt", entry, self.integer(0)), self.add(entry, n), entry)
+        else:
+            place = self.integer(entry) if entry >= 0 else self.add(n, self.integer(entry))
+            if x.type.shape[axis] is not None:
+                return place  # checked when the graph was written
+        return self.guard(place, n, f"an index is out of range for axis {axis} of '{x}'")
 
     def slice_start(self, entry: slice, n: Value) -> Value:
         """Where a slice begins."""

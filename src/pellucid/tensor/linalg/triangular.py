@@ -61,7 +61,10 @@ class Cholesky(MatrixOp):
             return np.linalg.cholesky(a)
         except np.linalg.LinAlgError as error:
             if self.strict:
-                raise ValueError(str(error)) from error
+                raise ValueError(
+                    "the matrix is not positive definite; add a small multiple of the identity, or let the factor be NaN "
+                    "there with on_error='nan'"
+                ) from error
             raise
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
