@@ -67,3 +67,33 @@ def test_refusals(backend):
         pt.searchsorted(X, 1.0)
     with pytest.raises(ValueError, match="sides"):
         pt.searchsorted(SORTED, 1.0, "middle")
+
+
+@pytest.mark.parametrize("kth", [1, 3, -1, -2])
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_topk(kth, axis, backend):
+    def expected(x):
+        x, place = (x.ravel(), 0) if axis is None else (x, axis)
+        x = np.sort(x, place)
+        x = np.flip(x, place) if kth > 0 else x
+        return np.take(x, np.arange(abs(kth)), place)
+
+    check_op(lambda x: pt.topk(x, kth, axis), [X], expected, backend=backend)
+    if axis == 0:
+        check_op(lambda x: pt.take_along_axis(x, pt.argtopk(x, kth, 0), 0), [X], expected, backend=backend)
+
+
+def test_topk_refuses_more_than_there_is(backend):
+    for kth in (0, 5, -5, 1.5):
+        with pytest.raises(ValueError, match="topk takes 1 to 4 elements"):
+            pt.topk(pt.vector("x", shape=(4,)), kth)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_unstack(axis, backend):
+    x = pt.matrix("x", shape=(3, 4))
+    parts = pt.unstack(x, axis)
+    assert len(parts) == X.shape[axis]
+    check_op(lambda x: pt.stack(pt.unstack(pt.specify_shape(x, (3, 4)), axis), axis), [X], lambda x: x, backend=backend)
+    with pytest.raises(ValueError, match="how many parts"):
+        pt.unstack(pt.matrix("y"))

@@ -187,6 +187,7 @@ from pellucid.tensor.packing import (
     stacklists,
     tensor_from_scalar,
     unpack,
+    unstack,
     vertical_stack,
 )
 from pellucid.tensor.padding import (
@@ -297,6 +298,7 @@ from pellucid.tensor.special import (
     tri_gamma,
 )
 from pellucid.tensor.statistics import (
+    argtopk,
     bincount,
     cov,
     inverse_permutation,
@@ -306,6 +308,8 @@ from pellucid.tensor.statistics import (
     ptp,
     quantile,
     searchsorted,
+    topk,
+    topk_and_argtopk,
     unique,
 )
 from pellucid.tensor.transcendental import (
@@ -385,15 +389,15 @@ __all__ = [
     "where",  # numbers
     "atleast_Nd", "concat_with_broadcast", "get_vector_length", "horizontal_stack", "identity_like",
     "join_dims", "pack", "shape_padaxis", "specify_broadcastable", "split", "split_dims", "stacklists",
-    "unpack", "vertical_stack", "get_scalar_constant_value", "get_underlying_scalar_constant_value", "is_flat",
-    "scalar_from_tensor", "tensor_from_scalar",  # packing
+    "unpack", "unstack", "vertical_stack", "get_scalar_constant_value", "get_underlying_scalar_constant_value",
+    "is_flat", "scalar_from_tensor", "tensor_from_scalar",  # packing
     "flip", "pad",  # padding
     "compress", "extract_diag", "fill_diagonal", "fill_diagonal_offset", "flatnonzero", "geomspace", "logspace",
     "meshgrid", "mgrid", "nonzero_values", "ogrid", "put", "ravel_multi_index", "slice_at_axis", "tril_indices",
     "tril_indices_from", "triu_indices", "triu_indices_from", "unravel_index",  # positions
     "bartlett", "interp", "interpolate1d",  # signal
-    "bincount", "cov", "inverse_permutation", "max_and_argmax", "median", "permute_row_elements", "ptp",
-    "quantile", "searchsorted", "unique",  # statistics
+    "argtopk", "bincount", "cov", "inverse_permutation", "max_and_argmax", "median", "permute_row_elements",
+    "ptp", "quantile", "searchsorted", "topk", "topk_and_argtopk", "unique",  # statistics
     "chi2sf", "gammal", "gammau", "hyp2f1", "i0", "i1", "iv", "ive", "j0", "j1", "jv", "kn", "kv", "kve",
     "ndtri_exp", "owens_t",  # bessel
     "constant",  # types

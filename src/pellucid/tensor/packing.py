@@ -71,6 +71,16 @@ def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) 
     return parts
 
 
+def unstack(x: Any, axis: int = 0) -> tuple[TensorVariable, ...]:
+    """The parts of x at each position of an axis, which vanishes; its length must be known before run time."""
+    x = as_tensor_variable(x)
+    place = normalize_axis(axis, x.ndim)
+    length = x.type.shape[place]
+    if length is None:
+        raise ValueError(f"unstack needs to know how many parts there are: {name_with_shape(x)}, axis {axis}.")
+    return tuple(x[(slice(None),) * place + (i,)] for i in range(length))
+
+
 def split_sizes(sizes: Any, count: int | None) -> list[Any]:
     """The lengths of parts, as numbers or integer scalars."""
     if isinstance(sizes, TensorVariable) and not isinstance(sizes, Constant):

@@ -13,7 +13,7 @@ from pellucid.tensor.arithmetic import ceil, clip, floor, isnan, maximum, switch
 from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import zeros
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.indexing import sort, take, take_along_axis
+from pellucid.tensor.indexing import argsort, sort, take, take_along_axis
 from pellucid.tensor.linalg import dot
 from pellucid.tensor.operators import method
 from pellucid.tensor.reduce import argmax, max, mean, min, sum
@@ -279,6 +279,41 @@ def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> TensorVariabl
     if y.ndim == 1:
         return take(x, y, x.ndim - 1)
     return take_along_axis(x, y, -1)
+
+
+def topk_and_argtopk(x: Any, kth: int, axis: int | None = -1) -> tuple[TensorVariable, TensorVariable]:
+    """The `kth` largest elements of x along an axis (None: flattened), the largest first, and their positions.
+
+    A negative `kth` takes the smallest instead, the smallest first. NaN counts as largest, as `sort` has it.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> values, positions = topk_and_argtopk(pt.constant([3.0, 1.0, 2.0]), 2)
+    >>> values.eval(), positions.eval()
+    (array([3., 2.]), array([0, 2]))
+    """
+    x = as_tensor_variable(x)
+    if axis is None:
+        x, axis = x.flatten(), 0
+    place = normalize_axis(axis, x.ndim)
+    length = x.type.shape[place]
+    if not isinstance(kth, int) or kth == 0 or (length is not None and abs(kth) > length):
+        raise ValueError(f"topk takes 1 to {length or 'all'} elements, largest or (negative) smallest, not {kth!r}.")
+    order = argsort(x, place)
+    last = slice(-1, -kth - 1, -1) if kth > 0 else slice(0, -kth)
+    positions = order[(slice(None),) * place + (last,)]
+    return take_along_axis(x, positions, place), positions
+
+
+def topk(x: Any, kth: int, axis: int | None = -1) -> TensorVariable:
+    """The `kth` largest elements of x along an axis; see :func:`topk_and_argtopk`."""
+    return topk_and_argtopk(x, kth, axis)[0]
+
+
+def argtopk(x: Any, kth: int, axis: int | None = -1) -> TensorVariable:
+    """The positions of the `kth` largest elements of x along an axis; see :func:`topk_and_argtopk`."""
+    return topk_and_argtopk(x, kth, axis)[1]
 
 
 def inverse_permutation(perm: Any) -> TensorVariable:

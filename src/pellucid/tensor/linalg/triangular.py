@@ -62,8 +62,8 @@ class Cholesky(MatrixOp):
         except np.linalg.LinAlgError as error:
             if self.strict:
                 raise ValueError(
-                    "the matrix is not positive definite; add a small multiple of the identity, or let the factor be NaN "
-                    "there with on_error='nan'"
+                    "the matrix is not positive definite; add a small multiple of the identity, or let the factor "
+                    "be NaN there with on_error='nan'"
                 ) from error
             raise
 
