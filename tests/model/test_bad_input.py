@@ -233,3 +233,9 @@ def test_names():
         pm.Normal(0, 1)
     with pm.Model(), pytest.raises(ValueError, match="must not be empty"):
         pm.Normal("", 0, 1)
+
+
+@pytest.mark.parametrize("labels", [3, "abc", np.array(2)])
+def test_labels_that_are_no_sequence(labels):
+    with pytest.raises(TypeError, match=r"labels of a dimension are a sequence.*range\(n\).*test_bad_input"):
+        pm.Model(coords={"county": labels})

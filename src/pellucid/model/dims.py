@@ -186,6 +186,11 @@ def check_dim_name(name: Any) -> None:
 
 def as_labels(values: Any) -> tuple[Any, ...]:
     """Labels as a tuple that nobody can change."""
+    if isinstance(values, str) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+        raise TypeError(
+            f"The labels of a dimension are a sequence, not {values!r}. For a length of n write range(n), "
+            f"or model.add_coord(name, length=n). {here()}"
+        )
     return tuple(values.tolist()) if isinstance(values, np.ndarray) and values.dtype.kind in "biufUS" else tuple(values)
 
 
