@@ -3,18 +3,19 @@
 The public names are loaded when they are first used, so that importing the package takes no time.
 """
 
-# ruff: noqa: F401 - the imports for type checkers are all there for others to use
+# ruff: noqa: F401, F403 - the imports for type checkers are all there for others to use
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, printing, rewrite, stats, tensor
-    from pellucid import tensor as math
+    from pellucid import diff, math, printing, rewrite, stats, tensor
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
@@ -63,45 +64,13 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.variables import Deterministic, Potential
     from pellucid.rewrite.explain import explain_rewrites
     from pellucid.rewrite.pipeline import rewrite_graph
-    from pellucid.stats import (
-        Bernoulli,
-        Beta,
-        Binomial,
-        Categorical,
-        Cauchy,
-        Dirichlet,
-        DiscreteUniform,
-        Exponential,
-        Flat,
-        Gamma,
-        Geometric,
-        HalfCauchy,
-        HalfFlat,
-        HalfNormal,
-        InverseGamma,
-        Laplace,
-        LogNormal,
-        Lognormal,
-        MvNormal,
-        NegativeBinomial,
-        Normal,
-        NotDerivable,
-        ParameterValueError,
-        Poisson,
-        StudentT,
-        Uniform,
-        draw,
-        icdf,
-        logccdf,
-        logcdf,
-        logp,
-        support_point,
-    )
+    from pellucid.stats import *  # the distributions, of which stats has the one list
+    from pellucid.stats import NotDerivable, ParameterValueError, draw, icdf, logccdf, logcdf, logp, support_point
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.check import Assert, CheckAndRaise
     from pellucid.tensor.folds import filter, foldl, foldr, ifelse, map, reduce, while_loop
     from pellucid.tensor.host import as_op, wrap_py
-    from pellucid.tensor.random import shared_rng
+    from pellucid.tensor.draws import shared_rng
     from pellucid.tensor.scan import scan, until
     from pellucid.tensor.subgraph import OpFromGraph
     from pellucid.vectorize import vectorize_graph
@@ -141,48 +110,17 @@ MODULES = {
     "pellucid.tensor.check": "Assert CheckAndRaise",
     "pellucid.tensor.folds": "filter foldl foldr ifelse map reduce while_loop",
     "pellucid.tensor.host": "as_op wrap_py",
-    "pellucid.tensor.random": "shared_rng",
+    "pellucid.tensor.draws": "shared_rng",
     "pellucid.tensor.scan": "scan until",
     "pellucid.tensor.subgraph": "OpFromGraph",
     "pellucid.vectorize": "vectorize_graph",
 }
 """Where each public name is, so that it is imported only when it is used."""
 
-DISTRIBUTIONS = (
-    "Bernoulli Beta Binomial Categorical Cauchy Dirichlet DiscreteUniform Exponential Flat Gamma Geometric HalfCauchy "
-    "HalfFlat HalfNormal InverseGamma Laplace LogNormal Lognormal MvNormal NegativeBinomial "
-    "Normal Poisson StudentT Uniform"
-)
-"""The distributions: they need the layer of models too, which says what naming a variable means."""
-
-SUBMODULES = {
-    name: name
-    for name in (
-        *("compile", "diff", "graph", "inference", "model", "printing"),
-        *("rewrite", "stats", "tensor", "vectorize"),
-    )
-} | {"math": "tensor"}
-"""Parts of the package; what PyMC has in `math` are functions of tensors, and in `tensor` here."""
+SUBMODULES = "compile diff graph inference math model printing rewrite stats tensor vectorize"
+"""Parts of the package that are attributes of it."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
-
-__all__ = [
-    "Apply", "Assert", "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "CheckAndRaise", "Data",
-    "Deterministic", "Dirichlet", "DisconnectedInputError", "DiscreteUniform", "Exponential", "Flat", "Function",
-    "FunctionGraph", "Gamma", "Geometric", "HalfCauchy", "HalfFlat", "HalfNormal", "In", "InverseGamma", "Laplace",
-    "LogNormal", "Lognormal", "Lop", "MissingInputError", "Model", "MvNormal", "NegativeBinomial", "Normal",
-    "NotDerivable", "NotFiniteError", "Op", "OpFromGraph", "Out", "ParameterValueError", "Poisson", "Potential",
-    "Profile", "Rop", "SamplingError", "ShapeError", "SharedVariable", "StartError", "StudentT", "Type", "Uniform",
-    "UnusedInputError", "Variable", "__version__", "ancestors", "apply_depends_on", "applys_between", "as_op", "bfmi",
-    "clear_cache", "clone", "clone_get_equiv", "clone_replace", "dprint", "draw", "draw_graph", "equal_computations",
-    "ess", "eti", "explain_rewrites", "explicit_graph_inputs", "function", "get_var_by_name", "grad", "graph_inputs",
-    "graph_replace", "graph_to_dot", "graph_to_mermaid", "graph_to_svg", "hdi", "hessian", "hessian_vector_product",
-    "icdf", "io_toposort", "jacobian", "jvp", "latex", "logccdf", "logcdf", "logp", "math", "mcse", "modelcontext",
-    "orphans_between", "pp", "pprint", "printing", "rewrite", "rewrite_graph", "rhat", "sample",
-    "sample_prior_predictive", "set_data", "shared", "shared_rng", "stats", "summary", "support_point", "tensor",
-    "toposort", "truncated_graph_inputs", "variable_depends_on", "vars_between", "vectorize_graph", "verify_grad",
-    "vjp", "walk", "wrap_py",
-]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -190,16 +128,23 @@ def __getattr__(name: str) -> Any:
         import_module("pellucid.inference.chains").prepare()
     if name in _PLACES:
         found = getattr(import_module(_PLACES[name]), name)
-    elif name in DISTRIBUTIONS.split():
-        import_module("pellucid.model.random")
+    elif name in SUBMODULES.split():
+        found = import_module(f"pellucid.{name}")
+    elif name == "__all__":
+        found = sorted({"__version__", *_PLACES, *_distributions(), *SUBMODULES.split()} - set(dir(builtins)))
+    elif not name.startswith("_") and name in _distributions():
+        import_module("pellucid.model.random")  # which says what naming a variable means
         found = getattr(import_module("pellucid.stats"), name)
-    elif name in SUBMODULES:
-        found = import_module(f"pellucid.{SUBMODULES[name]}")
     else:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
     globals()[name] = found
     return found
 
 
+def _distributions() -> Iterable[str]:
+    """The names of the distributions."""
+    return import_module("pellucid.stats.families").PLACES
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__getattr__("__all__")})

@@ -337,7 +337,7 @@ def test_pandas_data():
 def test_public_names_are_lazy_and_all_there():
     code = (
         "import sys, pellucid as pm\n"
-        "assert 'pellucid.tensor' not in sys.modules and 'scipy' not in sys.modules\n"
+        "assert 'scipy' not in sys.modules\n"
         "assert 'Normal' in dir(pm) and 'sample' in dir(pm)\n"
         "missing = [n for n in pm.__all__ if not hasattr(pm, n)]\n"
         "assert not missing, missing\n"
@@ -354,5 +354,16 @@ def test_editors_see_the_names_that_are_loaded():
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     seen = {(node.module, alias.asname or alias.name) for node in imports for alias in node.names}
     table = {(module, name) for module, names in pm.MODULES.items() for name in names.split()}
-    table |= {("pellucid.stats", name) for name in pm.DISTRIBUTIONS.split()}
-    assert {pair for pair in seen if pair[0] != "pellucid"} == table
+    assert {pair for pair in seen if pair[0] != "pellucid" and pair[1] != "*"} == table
+
+
+def test_editors_see_the_distributions():
+    tree = ast.parse(Path(pm.stats.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    files = [node.module.rsplit(".", 1)[1] for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert files == sorted(pm.stats.families.FAMILIES)
+    folder = Path(pm.stats.families.__file__).parent
+    declaring = [p.stem for p in folder.glob("*.py") if "\n@distribution" in p.read_text(encoding="utf-8")]
+    assert sorted(declaring) == files
+    pm.stats.families.load_all()
+    assert {pm.stats.DISTRIBUTIONS[name].__name__ for name in pm.stats.DISTRIBUTIONS} <= set(pm.stats.families.PLACES)

@@ -7,8 +7,10 @@ import numpy as np
 from scipy import stats
 
 from pellucid.compile.numpy import compile as interpret
-from pellucid.stats import DISTRIBUTIONS
+from pellucid.stats import DISTRIBUTIONS, families
 from pellucid.tensor.types import TensorType
+
+families.load_all()
 
 PROBABILITIES = np.array([1e-6, 0.01, 0.3, 0.5, 0.9, 0.99, 1 - 1e-6])
 SCALAR = [name for name, d in DISTRIBUTIONS.items() if d.oracle and d.law.ndim_supp == 0 and sum(d.law.core) == 0]

@@ -1,31 +1,16 @@
 """Probability: constraints, bijections, distributions, and the densities of random variables."""
 
+# ruff: noqa: F401, F403 - what is imported is there for others to use
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pellucid.stats import families
 from pellucid.stats.bijection import Bijection, Transform
 from pellucid.stats.bounds import known
 from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
 from pellucid.stats.draws import as_seed, draw, stream
-from pellucid.stats.families.bounded import Beta, Uniform
-from pellucid.stats.families.continuous import Cauchy, Flat, Laplace, Normal, StudentT
-from pellucid.stats.families.discrete import (
-    Bernoulli,
-    Binomial,
-    Categorical,
-    DiscreteUniform,
-    Geometric,
-    NegativeBinomial,
-    Poisson,
-)
-from pellucid.stats.families.multivariate import Dirichlet, MvNormal
-from pellucid.stats.families.positive import (
-    Exponential,
-    Gamma,
-    HalfCauchy,
-    HalfFlat,
-    HalfNormal,
-    InverseGamma,
-    LogNormal,
-    Lognormal,
-)
 from pellucid.stats.logprob import (
     NotDerivable,
     default_transform,
@@ -40,49 +25,20 @@ from pellucid.stats.logprob import (
 )
 from pellucid.stats.parameters import ParameterValueError
 
-__all__ = [
-    "as_seed",
-    "Bernoulli",
-    "Beta",
-    "Bijection",
-    "Binomial",
-    "Categorical",
-    "Cauchy",
-    "default_transform",
-    "Dirichlet",
-    "DiscreteUniform",
-    "Distribution",
-    "distribution_of",
-    "DISTRIBUTIONS",
-    "draw",
-    "Exponential",
-    "Flat",
-    "Gamma",
-    "Geometric",
-    "HalfCauchy",
-    "HalfFlat",
-    "HalfNormal",
-    "icdf",
-    "InverseGamma",
-    "is_draw",
-    "known",
-    "Laplace",
-    "logccdf",
-    "logcdf",
-    "LogNormal",
-    "Lognormal",
-    "logp",
-    "mean",
-    "MvNormal",
-    "NegativeBinomial",
-    "Normal",
-    "NotDerivable",
-    "ParameterValueError",
-    "Poisson",
-    "stream",
-    "StudentT",
-    "support_point",
-    "Transform",
-    "Undefined",
-    "Uniform",
-]
+if TYPE_CHECKING:  # for editors and type checkers, what `families` loads by name
+    from pellucid.stats.families.bounded import *
+    from pellucid.stats.families.continuous import *
+    from pellucid.stats.families.discrete import *
+    from pellucid.stats.families.multivariate import *
+    from pellucid.stats.families.positive import *
+
+
+def __getattr__(name: str) -> Any:
+    if name not in families.PLACES:
+        raise AttributeError(f"module 'pellucid.stats' has no attribute {name!r}")
+    globals()[name] = found = families.load(name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *families.PLACES})

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe
+from pellucid.stats import families
 from pellucid.stats.bijection import Bijection
 from pellucid.stats.bounds import bounds_of, known
 from pellucid.stats.constraint import positive
@@ -16,7 +17,7 @@ from pellucid.stats.derived import NotDerivable, Step, is_discrete, undo
 from pellucid.stats.distribution import BY_LAW, Distribution
 from pellucid.tensor.arithmetic import switch
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.random import Draw
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim
@@ -45,6 +46,8 @@ def distribution_of(rv: Variable) -> Distribution:
     if not is_draw(rv):
         raise NotDerivable(f"{rv} is no draw from a distribution{made_at(rv)}.")
     law = rv.owner.op.law  # type: ignore[union-attr]
+    if law not in BY_LAW:
+        families.load_all()
     if law not in BY_LAW:
         raise NotDerivable(f"No distribution is declared for the law {law.name} of {rv}{made_at(rv)}.")
     family, convert = BY_LAW[law]

@@ -1,1 +1,28 @@
-"""The distributions, by where they live."""
+"""The distributions, by the file that declares them, which is loaded when one of its names is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+FAMILIES = {
+    "bounded": "Beta Uniform",
+    "continuous": "Cauchy Flat Laplace Normal StudentT",
+    "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
+    "multivariate": "Dirichlet MvNormal",
+    "positive": "Exponential Gamma HalfCauchy HalfFlat HalfNormal InverseGamma LogNormal Lognormal",
+}
+"""Each file of this folder and the public names in it: the one place where a distribution is listed."""
+
+PLACES = {name: file for file, names in FAMILIES.items() for name in names.split()}
+
+
+def load(name: str) -> Any:
+    """The distribution called `name`."""
+    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+
+
+def load_all() -> None:
+    """Declare every distribution, so that each law is known by its density."""
+    for file in FAMILIES:
+        import_module(f"{__name__}.{file}")
