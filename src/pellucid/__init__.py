@@ -68,9 +68,9 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.stats import NotDerivable, ParameterValueError, draw, icdf, logccdf, logcdf, logp, support_point
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.check import Assert, CheckAndRaise
+    from pellucid.tensor.draws import shared_rng
     from pellucid.tensor.folds import filter, foldl, foldr, ifelse, map, reduce, while_loop
     from pellucid.tensor.host import as_op, wrap_py
-    from pellucid.tensor.draws import shared_rng
     from pellucid.tensor.scan import scan, until
     from pellucid.tensor.subgraph import OpFromGraph
     from pellucid.vectorize import vectorize_graph

@@ -15,13 +15,13 @@ from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.body import Body
 from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
 from pellucid.tensor.create import ARange, arange, extents_of
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.host import blockwise
 from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
 from pellucid.tensor.linalg import MatrixOp
 from pellucid.tensor.loop import Scan
 from pellucid.tensor.operators import FUNCTIONS
-from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
 from pellucid.tensor.shape import (
     BroadcastTo,
@@ -409,8 +409,8 @@ FUNCTIONS["vectorize_graph"] = vectorize_graph  # for ops below, whose gradient 
 def checked(old: Variable, new: TensorVariable) -> TensorVariable:
     """Refuse a replacement that is no batch of what it replaces."""
     kind: Any = old.type
-    core = new.type.shape[new.ndim - kind.ndim :] if new.ndim >= kind.ndim else None
-    if new.dtype != kind.dtype or core is None or not kind.accepts(TensorType(new.dtype, core)):
+    core = TensorType(new.dtype, new.type.shape[max(new.ndim - kind.ndim, 0) :])
+    if not kind.agrees(core):
         raise TypeError(
             f"{new} of type {new.type} is no batch of {old} of type {kind}: only axes in front may be added."
         )

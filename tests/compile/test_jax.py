@@ -17,9 +17,9 @@ from pellucid.compile.numpy import evaluate
 from pellucid.compile.shared import shared
 from pellucid.graph.nodes import Op
 from pellucid.tensor.check import Assert
+from pellucid.tensor.draws import LAWS, draw, shared_rng
 from pellucid.tensor.elementwise import ELEMENTWISE
 from pellucid.tensor.loop import Scan
-from pellucid.tensor.random import LAWS, shared_rng
 from pellucid.tensor.types import TensorType
 from pellucid.testing import arguments_for
 
@@ -232,7 +232,7 @@ class TestDraws:
     def test_laws_have_the_moments_of_numpy(self, name):
         law, n = LAWS[name], 20_000
         parameters = [np.asarray(p) for p in PARAMETERS[name]]
-        drawn = pt.random.draw(law, parameters, size=(n,), rng=shared_rng(5))
+        drawn = draw(law, parameters, size=(n,), rng=shared_rng(5))
         got = compiled([], drawn)()
         want = law.sample(np.random.default_rng(6), (n,), *parameters).astype(law.dtype)
         assert (got.dtype, got.shape) == (want.dtype, want.shape)
@@ -243,7 +243,7 @@ class TestDraws:
 
     @pytest.mark.parametrize("name", ["cauchy", "halfcauchy"])
     def test_heavy_tails_have_the_quartiles_of_numpy(self, name):
-        drawn = compiled([], pt.random.draw(LAWS[name], [1.0, 2.0], size=(20_000,), rng=shared_rng(5)))()
+        drawn = compiled([], draw(LAWS[name], [1.0, 2.0], size=(20_000,), rng=shared_rng(5)))()
         want = LAWS[name].sample(np.random.default_rng(6), (20_000,), 1.0, 2.0)
         quarters = [0.25, 0.5, 0.75]
         np.testing.assert_allclose(np.quantile(drawn, quarters), np.quantile(want, quarters), atol=0.15)
@@ -260,7 +260,7 @@ class TestDraws:
 
     def test_generators_move_on_through_updates(self):
         rng = shared_rng(1, name="rng")
-        following, x = pt.random.draw(LAWS["normal"], [0.0, 1.0], size=2, rng=rng).owner.outputs
+        following, x = draw(LAWS["normal"], [0.0, 1.0], size=2, rng=rng).owner.outputs
         f = compiled([], x, updates={rng: following})
         assert not np.array_equal(f(), f())
         assert isinstance(rng.get_value(), np.random.Generator)
@@ -277,7 +277,7 @@ class TestDraws:
         with pytest.raises(ValueError, match=r"normal_rv failed: the parameters need a scale(.|\n)*test_jax.py"):
             compiled([sigma], pt.random.normal(0.0, sigma))(-1.0)
         with pytest.raises(ValueError, match="Flat is improper"):
-            compiled([], pt.random.draw(LAWS["flat"], [], size=2))()
+            compiled([], draw(LAWS["flat"], [], size=2))()
 
 
 def test_models_have_the_log_density_of_the_interpreter():

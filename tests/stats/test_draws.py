@@ -5,6 +5,7 @@ import pytest
 
 import pellucid.stats as ps
 import pellucid.tensor as pt
+from pellucid.tensor.draws import shared_rng
 
 
 def test_shapes_and_structure():
@@ -48,7 +49,7 @@ def test_ancestors_are_drawn_once():
 
 
 def test_draws_that_share_a_generator_differ_from_call_to_call():
-    rng = pt.random.shared_rng(3)
+    rng = shared_rng(3)
     x, y = ps.Normal.dist(0, 1, rng=rng), ps.Normal.dist(0, 1, rng=rng)
     a, b = ps.draw([x, y], 5, random_seed=1)
     assert np.array_equal(a, b)
@@ -56,7 +57,7 @@ def test_draws_that_share_a_generator_differ_from_call_to_call():
 
 
 def test_the_users_generators_are_used_without_a_seed_and_left_alone_with_one():
-    rng = pt.random.shared_rng(3)
+    rng = shared_rng(3)
     x = ps.Normal.dist(0, 1, rng=rng)
     ps.draw(x, 4, random_seed=1)
     assert ps.draw(x) == np.random.default_rng(3).normal()

@@ -60,7 +60,11 @@ REFUSED = {
     "text": (lambda: ps.Normal.dist("0", 1), TypeError, "mu of Normal is no tensor"),
     "shapes": (lambda: ps.Normal.dist(0, 1, shape=3, size=3), ValueError, "both shape=3 and size=3"),
     "no room": (lambda: ps.Dirichlet.dist([1.0, 2.0], shape=()), ValueError, "no room"),
-    "wrong length": (lambda: ps.Dirichlet.dist([1.0, 2.0], shape=(4, 3)), ValueError, "last axis is 3"),
+    "wrong length": (
+        lambda: ps.Dirichlet.dist([1.0, 2.0], shape=(4, 3)),
+        ValueError,
+        r"ends in 3, but one draw has shape \(2\)",
+    ),
     "batch": (lambda: ps.Normal.dist(np.zeros(3), 1, shape=2), ValueError, "cannot hold"),
     "no name": (lambda: ps.Normal(0, 1), TypeError, r"Normal\('x', ...\)"),
     "no model": (lambda: ps.Normal("x", 0, 1), TypeError, "belongs into a model"),

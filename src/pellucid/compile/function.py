@@ -18,8 +18,8 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import clone_replace
 from pellucid.graph.traverse import explicit_graph_inputs, graph_inputs, toposort
 from pellucid.rewrite.pipeline import rewrite_graph
+from pellucid.tensor.draws import RngVariable
 from pellucid.tensor.operators import method
-from pellucid.tensor.random import RngVariable
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 

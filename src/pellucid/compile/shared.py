@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.tensor.random import shared_rng
+from pellucid.tensor.draws import shared_rng
 from pellucid.tensor.types import TensorType, TensorVariable, canonical_dtype, to_array
 
 

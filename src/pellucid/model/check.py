@@ -15,7 +15,7 @@ from pellucid.graph.replace import replace_all
 from pellucid.model.logprob import terms, values_on_own_scale
 from pellucid.model.observed import SHOWN
 from pellucid.model.point import as_input
-from pellucid.tensor.random import Draw
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.types import TensorVariable
 

@@ -12,8 +12,8 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import graph_inputs
 from pellucid.model.context import here
 from pellucid.tensor.broadcast import ShapeError
+from pellucid.tensor.draws import RngVariable
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.random import RngVariable
 from pellucid.tensor.types import TensorVariable, constant, to_array
 
 SHOWN = 5

@@ -12,7 +12,7 @@ from pellucid.graph.replace import replace_all
 from pellucid.model.context import here
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.create import full
-from pellucid.tensor.random import Draw
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.types import NONE, TensorVariable, as_tensor_variable
 
 Shape = tuple[int, ...]
@@ -40,7 +40,7 @@ def draw_shape(rv: TensorVariable, known: Known) -> Shape:
     op, (_, size, *parameters) = rv.owner.op, rv.owner.inputs  # type: ignore[union-attr]
     shapes = evaluate_shapes(parameters, known)  # type: ignore[arg-type]
     batches = [s[: len(s) - core] for s, core in zip(shapes, op.law.core, strict=True)]
-    support = () if op.law.support is None else shapes[op.law.support][-1:]
+    support = evaluate_lengths(op.law.support_extents(parameters, shapes), known)
     wanted = None if size is NONE else tuple(int(n) for n in evaluate(stand_in([size], known), {})[0])
     try:
         batch = np.broadcast_shapes(*batches, wanted or ())
@@ -61,6 +61,13 @@ def evaluate_shapes(variables: Sequence[TensorVariable], known: Known) -> list[S
     open_ones = [v for v in variables if None in v.type.shape]
     shapes = iter(evaluate([v.shape for v in stand_in(open_ones, known)], {}) if open_ones else ())
     return [tuple(map(int, next(shapes))) if None in v.type.shape else v.type.shape for v in variables]  # type: ignore[misc]
+
+
+def evaluate_lengths(lengths: Sequence[int | TensorVariable], known: Known) -> Shape:
+    """Lengths of which some are variables."""
+    open_ones = [n for n in lengths if isinstance(n, Variable)]
+    values = iter(evaluate(stand_in(open_ones, known), {}) if open_ones else ())
+    return tuple(int(next(values)) if isinstance(n, Variable) else n for n in lengths)
 
 
 def stand_in(graphs: Sequence[Variable], known: Known) -> list[TensorVariable]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.nodes import Variable
-from pellucid.stats.distribution import BY_LAW
-from pellucid.tensor.random import Draw
+from pellucid.stats.logprob import NotDerivable, distribution_of
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.types import Constant, TensorVariable
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ def distribution_text(v: TensorVariable, named: set[Any], *, include_params: boo
     """A draw as its distribution."""
     if v.owner is None or not isinstance(v.owner.op, Draw):
         return computed_text("", v, named, include_params=include_params)
-    law = v.owner.op.law
-    name = BY_LAW[law][0].__name__ if law in BY_LAW else law.name
+    try:
+        name = type(distribution_of(v)).__name__
+    except NotDerivable:  # a law that has no density here
+        name = v.owner.op.law.name
     return f"{name}({', '.join(parameter_text(p, named) for p in v.owner.inputs[2:])})" if include_params else name
 
 

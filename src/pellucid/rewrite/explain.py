@@ -17,7 +17,7 @@ from pellucid.graph.traverse import as_list, explicit_graph_inputs, graph_inputs
 from pellucid.rewrite.engine import Firing, Session
 from pellucid.rewrite.fold import evaluate_node
 from pellucid.rewrite.pipeline import chosen_passes, indexes
-from pellucid.tensor.random import Draw
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.types import TensorVariable
 
 

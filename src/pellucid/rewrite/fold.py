@@ -10,8 +10,8 @@ import numpy as np
 
 from pellucid.graph.nodes import Apply
 from pellucid.rewrite.pattern import Key, Table, is_constant_head, procedure
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.random import Draw
 from pellucid.tensor.shape import BroadcastTo
 from pellucid.tensor.types import Constant, TensorType
 

@@ -18,11 +18,11 @@ from pellucid.stats.constraint import (
     real_vector,
     simplex,
 )
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Subtensor
 from pellucid.tensor.linalg import Cholesky
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.random import Draw
 from pellucid.tensor.reduce import Reduce, Softmax
 from pellucid.tensor.shape import BroadcastTo, Dim, DimShuffle, Join, Reshape, SpecifyShape
 from pellucid.tensor.types import Constant, TensorVariable
@@ -143,10 +143,16 @@ DRAWS: dict[Any, Constraint] = {}
 """The support of each law, filled as distributions are declared."""
 
 
+def support_of_draw(v: Variable) -> Constraint | None:
+    """Where the draws of a law lie; None for a law that has no distribution."""
+    law = v.owner.op.law  # type: ignore[union-attr]
+    return DRAWS.get(law) if law.density is None else law.density(law, *v.owner.inputs[2:]).support  # type: ignore[union-attr]
+
+
 def bounds_of_draw(v: Variable, read: Callable[[Variable], Bounds]) -> Bounds:
     """The support of the law; a bound that is a parameter is at least (most) that parameter's own."""
     law = v.owner.op.law  # type: ignore[union-attr]
-    support = DRAWS.get(law)
+    support = support_of_draw(v)
     if not isinstance(support, Interval):
         return UNIT if support is simplex else ANYTHING
     parameters = dict(zip(law.parameters, v.owner.inputs[2:], strict=True))  # type: ignore[union-attr]
@@ -315,7 +321,7 @@ def known_structure(constraint: Constraint, v: TensorVariable) -> bool:
     op = v.owner.op if v.owner is not None else None
     if constraint is simplex:
         last = isinstance(op, Softmax) and op.axes == (v.ndim - 1,)
-        return last or (isinstance(op, Draw) and DRAWS.get(op.law) is simplex)
+        return last or (isinstance(op, Draw) and support_of_draw(v) is simplex)
     return constraint is not lower_cholesky or (isinstance(op, Cholesky) and op.strict)
 
 

@@ -12,8 +12,8 @@ from pellucid.stats.bounds import bounds_of, known
 from pellucid.stats.constraint import Interval, nonnegative, positive
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import bitwise_and, eq, round_half_to_even, sign
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import ELEMENTWISE, Elementwise
-from pellucid.tensor.random import Draw
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
@@ -23,7 +23,7 @@ from pellucid.stats.parameters import (
 )
 from pellucid.tensor.arithmetic import floor, switch
 from pellucid.tensor.broadcast import shape_error
-from pellucid.tensor.random import Law, RngVariable, draw
+from pellucid.tensor.draws import Law, RngVariable, draw
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.shape import as_extents, broadcast_shape, broadcast_to
 from pellucid.tensor.transcendental import log1mexp
@@ -71,7 +71,7 @@ class Distribution:
     support : Constraint
         Where values lie.
     law : Law
-        How to draw.
+        How to draw; a distribution whose laws are made one at a time has its own on each instance.
     arguments : str
         The names that users may give, in the order of positional arguments.
     alternatives : tuple
@@ -82,8 +82,8 @@ class Distribution:
         The density in LaTeX, where it is from, and the same in scipy.stats, in terms of the fields.
     """
 
-    support: ClassVar[Constraint]
-    law: ClassVar[Law]
+    support: Constraint
+    law: Law
     arguments: ClassVar[str] = ""
     alternatives: ClassVar[tuple[Alternative, ...]] = ()
     also: ClassVar[Mapping[Law, Callable[..., tuple[Any, ...]]]] = MappingProxyType({})
@@ -149,7 +149,7 @@ class Distribution:
         """
         given = bind_arguments(cls, args, parameters)
         values = [as_tensor_variable(v) for v in given]
-        return draw(cls.law, values, size=batch_size(cls, values, shape, size), rng=rng, name=name)
+        return draw(cls.law, values, size=batch_size(cls.law, values, shape, size, cls.__name__), rng=rng, name=name)
 
     @classmethod
     def of(cls, *parameters: Any) -> Any:
@@ -261,35 +261,32 @@ def stretch(found: TensorVariable, x: TensorVariable) -> TensorVariable:
     return broadcast_to(found, broadcast_shape(found, x)) if narrow else found
 
 
-def batch_size(cls: type[Distribution], values: list[TensorVariable], shape: Any, size: Any) -> Any:
-    """The batch shape to draw: `size`, or `shape` without the axes of one draw."""
+def batch_size(law: Law, values: list[TensorVariable], shape: Any, size: Any, family: str) -> Any:
+    """The batch shape to draw: `size`, or `shape` without the axes of one draw. Errors speak of `family`."""
     if shape is None:
         return size
     if size is not None:
         raise ValueError(
-            f"{cls.__name__} was given both shape={shape} and size={size}: "
-            "shape is the whole shape, size that of the batch."
+            f"{family} was given both shape={shape} and size={size}: shape is the whole shape, size that of the batch."
         )
     extents = as_extents(shape)
-    kept = len(extents) - cls.law.ndim_supp
+    kept = len(extents) - law.ndim_supp
     if kept < 0:
-        raise ValueError(
-            f"shape={shape} has no room for one draw of {cls.__name__}, which has {cls.law.ndim_supp} axis."
-        )
-    if cls.law.support is not None:
-        check_support_length(cls, values[cls.law.support], extents[-1])
+        axes = f"{law.ndim_supp} {'axis' if law.ndim_supp == 1 else 'axes'}"
+        raise ValueError(f"shape={shape} has no room for one draw of {family}, which has {axes}.")
+    check_support_length(law, values, extents[kept:], family)
     return extents[:kept]
 
 
-def check_support_length(cls: type[Distribution], parameter: TensorVariable, last: Any) -> None:
-    """The last axis of `shape` is the length of one draw, where both are known."""
-    length = parameter.type.shape[-1]
-    if length is not None and isinstance(last, int) and last != length:
+def check_support_length(law: Law, values: list[TensorVariable], last: Sequence[Any], family: str) -> None:
+    """The last axes of `shape` are the lengths of one draw, where both are known."""
+    own = law.support_shape(values)
+    if any(n is not None and isinstance(m, int) and m != n for m, n in zip(last, own, strict=True)):
         raise shape_error(
-            f"shape does not fit a draw of {cls.__name__}",
-            [parameter],
-            f"its last axis is {last}, but one draw has {length} elements",
-            "End shape with the length of one draw.",
+            f"shape does not fit a draw of {family}",
+            values,
+            f"it ends in {', '.join(map(str, last))}, but one draw has shape ({', '.join(map(str, own))})",
+            "End shape with the lengths of one draw.",
         )
 
 

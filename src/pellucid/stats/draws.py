@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.compile.numpy import compile as interpret
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list, explicit_graph_inputs, toposort
-from pellucid.tensor.random import Draw, RngVariable
+from pellucid.tensor.draws import Draw, RngVariable
 
 
 def stream(seed: int, *names: Any) -> np.random.Generator:

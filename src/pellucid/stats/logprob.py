@@ -16,8 +16,8 @@ from pellucid.stats.constraint import positive
 from pellucid.stats.derived import NotDerivable, Step, is_discrete, undo
 from pellucid.stats.distribution import BY_LAW, Distribution
 from pellucid.tensor.arithmetic import switch
-from pellucid.tensor.elementwise import cast
 from pellucid.tensor.draws import Draw
+from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim
@@ -46,6 +46,8 @@ def distribution_of(rv: Variable) -> Distribution:
     if not is_draw(rv):
         raise NotDerivable(f"{rv} is no draw from a distribution{made_at(rv)}.")
     law = rv.owner.op.law  # type: ignore[union-attr]
+    if law.density is not None:
+        return law.density(law, *rv.owner.inputs[2:])  # type: ignore[union-attr]
     if law not in BY_LAW:
         families.load_all()
     if law not in BY_LAW:

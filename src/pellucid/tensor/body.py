@@ -13,7 +13,7 @@ from pellucid.graph.provenance import describe
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, toposort
 from pellucid.tensor.broadcast import Extent
-from pellucid.tensor.random import RngType
+from pellucid.tensor.draws import RngType
 from pellucid.tensor.shape import Dim
 from pellucid.tensor.types import Constant, TensorType, constant, static_value
 

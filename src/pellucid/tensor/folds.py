@@ -14,9 +14,9 @@ from pellucid.tensor.arithmetic import neq
 from pellucid.tensor.body import extend_extents
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.create import extents_of, zeros
+from pellucid.tensor.draws import RngType
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.loop import loop
-from pellucid.tensor.random import RngType
 from pellucid.tensor.scan import Step, align_sequences, as_argument, as_entries, as_sequence, scan, until
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant
 

@@ -59,7 +59,7 @@ class FromFunctionOp(Op):
         """An argument in the dtype that the function declares, where that loses nothing."""
         if v.dtype != wanted.dtype and np.can_cast(v.dtype, wanted.dtype, "safe"):
             v = v.astype(wanted.dtype)
-        if v.dtype != wanted.dtype or v.ndim != wanted.ndim or not fits(v.type.shape, wanted.shape):
+        if not wanted.agrees(v.type):
             raise TypeError(
                 f"Input {i} of {self} must be {wanted}, but '{v}' is {v.type} (at {describe(user_line())}). "
                 "Cast or reshape it first, or declare other itypes."
@@ -100,7 +100,7 @@ class FromFunctionOp(Op):
         array = np.asarray(value)
         if array.dtype != np.dtype(wanted.dtype) and np.can_cast(array.dtype, wanted.dtype, "safe"):
             array = array.astype(wanted.dtype)
-        if array.dtype != np.dtype(wanted.dtype) or not fits(array.shape, wanted.shape):
+        if not wanted.agrees(TensorType(array.dtype.name, array.shape)):
             raise ValueError(
                 f"output {i} is an array of {array.dtype}, shape {array.shape}, but its otype is {wanted}: "
                 "return what is declared, or declare what is returned"
@@ -124,13 +124,6 @@ class FromFunctionOp(Op):
 
     def __str__(self) -> str:
         return f"FromFunctionOp{{{getattr(self.fn, '__name__', self.fn)}}}"
-
-
-def fits(actual: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
-    """Whether a shape is one of those that a static shape allows."""
-    if len(actual) != len(wanted):
-        return False
-    return all(a is None or b is None or a == b for a, b in zip(actual, wanted, strict=True))
 
 
 def find(module: str, qualname: str) -> Any:

@@ -235,18 +235,6 @@ class Scan(Op):
         return self.pullback_wanted(inputs, outputs, gradients, [True] * len(inputs))
 
 
-def fits(actual: Type, leaf: Type) -> bool:
-    """Whether a value of type `actual` may be what a leaf of the body stands for: either may know lengths."""
-    if not isinstance(leaf, TensorType) or not isinstance(actual, TensorType):
-        return type(actual) is type(leaf)
-    lengths = zip(actual.shape, leaf.shape, strict=False)
-    return (
-        actual.dtype == leaf.dtype
-        and actual.ndim == leaf.ndim
-        and all(a == b or a is None or b is None for a, b in lengths)
-    )
-
-
 class Reversal:
     """The loop that pulls gradients back through a loop: from its last step to its first.
 

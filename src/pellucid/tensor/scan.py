@@ -13,9 +13,9 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, toposort
 from pellucid.tensor.broadcast import shape_error
+from pellucid.tensor.draws import RngType, count_of_generators
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.loop import Scan, loop
-from pellucid.tensor.random import RngType, count_of_generators
 from pellucid.tensor.shape import as_extent, dim
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant
 

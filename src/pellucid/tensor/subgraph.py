@@ -10,8 +10,8 @@ from typing import Any
 from pellucid.graph.function_graph import FunctionGraph
 from pellucid.graph.nodes import Op, Variable
 from pellucid.graph.provenance import describe, user_line
+from pellucid.tensor.draws import RngType
 from pellucid.tensor.operators import FUNCTIONS
-from pellucid.tensor.random import RngType
 from pellucid.tensor.types import TensorType, as_tensor_variable
 
 Override = Callable[..., Any] | None
@@ -48,7 +48,7 @@ class SubgraphOp(Op):
         """An argument of the type that an input of the graph has."""
         tensor = isinstance(wanted.type, TensorType)
         v: Any = arg if isinstance(arg, Variable) or not tensor else as_tensor_variable(arg, dtype=wanted.type.dtype)
-        fits = wanted.type.accepts(v.type) if tensor else v.type == wanted.type
+        fits = wanted.type.agrees(v.type) if tensor else v.type == wanted.type
         if not fits:
             raise TypeError(
                 f"Input {wanted} of {self} is {wanted.type}, but '{v}' is {v.type} (at {describe(user_line())}). "

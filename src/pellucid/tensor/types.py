@@ -89,6 +89,15 @@ class TensorType(Type):
             )
         )
 
+    def agrees(self, other: Type) -> bool:
+        """Whether a value may be of both types: either may know lengths that the other does not."""
+        return (
+            isinstance(other, TensorType)
+            and other.dtype == self.dtype
+            and len(other.shape) == len(self.shape)
+            and all(a == b or a is None or b is None for a, b in zip(self.shape, other.shape, strict=True))
+        )
+
     def __str__(self) -> str:
         names = {0: "Scalar", 1: "Vector", 2: "Matrix"}
         shape = ", ".join("?" if n is None else str(n) for n in self.shape)

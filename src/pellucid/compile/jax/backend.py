@@ -20,8 +20,8 @@ from pellucid.compile.jax import meanings  # noqa: F401  # it declares them
 from pellucid.compile.jax.program import Program, data_decides, may_be_static
 from pellucid.compile.jax.trace import Failure, Trace, key_of
 from pellucid.graph.nodes import Variable
+from pellucid.tensor.draws import RngType
 from pellucid.tensor.loop import Scan
-from pellucid.tensor.random import RngType
 from pellucid.tensor.types import Constant
 
 LARGE = 1024

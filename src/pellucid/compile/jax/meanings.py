@@ -15,12 +15,12 @@ from pellucid.compile.jax.trace import Failure, Trace, known_types, meaning
 from pellucid.graph.nodes import Apply
 from pellucid.graph.provenance import made_by
 from pellucid.tensor.check import CheckAndRaise
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.host import Blockwise
 from pellucid.tensor.index import Gather, IncSubtensor, Scatter, Subtensor, given_values, update_array
 from pellucid.tensor.linalg import Cholesky, MatMul
 from pellucid.tensor.loop import Scan
-from pellucid.tensor.random import Draw
 from pellucid.tensor.shape import Join
 
 

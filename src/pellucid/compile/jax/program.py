@@ -13,10 +13,10 @@ from pellucid.compile.backend import NotCompilable
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.traverse import toposort, walk
+from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Nonzero
 from pellucid.tensor.loop import Scan
-from pellucid.tensor.random import Draw
 from pellucid.tensor.shape import Dim, Shape, dim
 from pellucid.tensor.types import Constant, TensorType, TensorVariable
 
@@ -74,10 +74,11 @@ class Program:
                 if leaf in body.needed:
                     yield i
             return
-        if isinstance(node.op, Draw):
-            yield 1
-            return
         found = set(walk(extents_of(node), lambda v: () if from_shape(v) or v.owner is None else v.owner.inputs))
+        if isinstance(node.op, Draw):  # the size, and parameters that are lengths of one draw
+            yield 1
+            yield from (i for i, v in enumerate(node.inputs) if i > 1 and v in found)
+            return
         yield from (i for i, v in enumerate(node.inputs) if v in found or is_integer(v))
 
     def need(self, node: Apply, values: Sequence[Variable]) -> None:

@@ -16,7 +16,7 @@ from pellucid.compile.jax.program import Program, from_shape, no_meaning
 from pellucid.compile.numpy import EvaluationError, apply_node
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by
-from pellucid.tensor.random import RngType
+from pellucid.tensor.draws import RngType
 from pellucid.tensor.types import Constant, TensorType
 
 MEANINGS: dict[type, Callable[..., Any]] = {}
