@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pellucid.compile.shared import SharedVariable
 from pellucid.inference.chains import ChainResults
-from pellucid.inference.trace import to_datatree
+from pellucid.inference.deferred import DeferredTree
+from pellucid.inference.trace import draft, grow
 from pellucid.model.density import Density
 from pellucid.model.dims import coords_of
 from pellucid.model.logprob import terms
@@ -89,7 +91,7 @@ def wanted(model: Model, var_names: Sequence[str] | None) -> dict[str, Any]:
 
 
 def as_tree(run: Run, options: Mapping[str, Any]) -> Any:
-    """The run as an `xarray.DataTree` in ArviZ's groups."""
+    """The run as an `xarray.DataTree` in ArviZ's groups, which is made when it is first read."""
     unknown = set(options) - OPTIONS
     if unknown:
         raise TypeError(f"idata_kwargs has {', '.join(sorted(unknown))}; it may have {', '.join(sorted(OPTIONS))}.")
@@ -105,12 +107,13 @@ def as_tree(run: Run, options: Mapping[str, Any]) -> Any:
         groups["warmup_unconstrained_posterior"] = run.warmup_unconstrained
     if options.get("log_likelihood"):
         groups["log_likelihood"] = log_likelihood(model, run.unconstrained)
-    return to_datatree(
+    drafts = draft(
         {**groups, **data_groups(model)},
         coords={**coords_of(model.coords), **(options.get("coords") or {})},
         dims={**model.named_vars_to_dims, **(options.get("dims") or {})},
         attrs=run.attributes,
     )
+    return DeferredTree(partial(grow, drafts), drafts)
 
 
 def log_likelihood(model: Model, unconstrained: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

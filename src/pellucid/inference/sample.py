@@ -44,6 +44,10 @@ IGNORED = {
 """Arguments of PyMC that have no meaning here, and do no harm."""
 
 
+LONG = 1.0
+"""Seconds of sampling after which xarray is imported meanwhile; results of shorter runs import it when first read."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to run NUTS."""
@@ -124,7 +128,8 @@ def sample(
     Returns
     -------
     xarray.DataTree
-        With the groups posterior, sample_stats, observed_data, constant_data. After Ctrl-C, of the draws made so far.
+        With the groups posterior, sample_stats, observed_data, constant_data; it is made, and xarray imported, when it
+        is first read. After Ctrl-C, of the draws made so far.
 
     Raises
     ------
@@ -150,8 +155,6 @@ def sample(
         as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
     )  # fmt: skip
     check_samplable(owner)
-    if return_inferencedata:
-        preload()
     begun = time.perf_counter()
     with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
         pool.submit(compiled_sampler)  # while Python builds the gradient
@@ -302,12 +305,19 @@ def run(density: Density, compiled: Any, starts: np.ndarray, settings: Settings)
     """Run the chains, show their progress, and raise what stopped them."""
     contexts = [compiled.context() for _ in range(settings.chains)]
     native = getattr(compiled, "native", True)
+    begun = time.perf_counter()
+
+    def report(states: Sequence[ChainState]) -> None:
+        progress.update([as_progress(s) for s in states])
+        if time.perf_counter() - begun > LONG:
+            preload()
+
     with Progress(progressbar=settings.progressbar) as progress:
         results = run_chains(
             compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
             max_treedepth=settings.max_treedepth, cores=settings.cores if native else 1, keep_tune=settings.keep_tune,
-            on_progress=lambda states: progress.update([as_progress(s) for s in states]),
+            on_progress=report,
         )  # fmt: skip
     release(compiled, contexts)
     raise_failures(compiled, results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pellucid.inference import estimators
+from pellucid.inference.deferred import read
 from pellucid.inference.trace import SAMPLE_DIMS, element_labels
 
 if TYPE_CHECKING:
@@ -220,10 +221,14 @@ def _statistics(kind: str, prob: float, interval: str) -> tuple[tuple[str, ...],
 
 def _variables(idata: Any, group: str, coords: Mapping, dims: Mapping) -> Iterator[Variable]:
     """Yield each variable's name, draws and labels, from a tree, a dataset or a mapping."""
+    drafts = read(idata)
+    if drafts is not None:
+        for name, (names, array) in drafts[known_group(group, drafts)].variables.items():
+            labels = drafts[group].labels
+            yield name, array, list(element_labels(name, array.shape[2:], dims=names[2:], coords=labels))
+        return
     if hasattr(idata, "children"):
-        if group not in idata.children:
-            raise KeyError(f"the tree has no group {group!r}, only {', '.join(idata.children) or 'none'}")
-        idata = idata[group]
+        idata = idata[known_group(group, idata.children)]
     if not hasattr(idata, "data_vars"):
         for name, value in idata.items():
             array = np.asarray(value)
@@ -235,6 +240,13 @@ def _variables(idata: Any, group: str, coords: Mapping, dims: Mapping) -> Iterat
         labels = {dim: ordered.coords[dim].values for dim in event if dim in ordered.coords}
         array = ordered.values
         yield str(name), array, list(element_labels(str(name), array.shape[2:], dims=event, coords=labels))
+
+
+def known_group(group: str, groups: Iterable[str]) -> str:
+    """`group`, if there is one of that name."""
+    if group not in groups:
+        raise KeyError(f"the tree has no group {group!r}, only {', '.join(groups) or 'none'}")
+    return group
 
 
 def _selected(variables: Iterator[Variable], var_names: str | Sequence[str] | None) -> list[Variable]:

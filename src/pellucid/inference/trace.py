@@ -8,6 +8,7 @@ import gc
 import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["add_groups", "element_labels", "name_dims", "preload", "to_datatree"]
+__all__ = ["Group", "add_groups", "draft", "element_labels", "grow", "name_dims", "preload", "to_datatree"]
 
 SAMPLE_DIMS = ("chain", "draw")
 UNSAMPLED_GROUPS = frozenset({"observed_data", "constant_data", "predictions_constant_data"})
@@ -102,8 +103,12 @@ def to_datatree(
     >>> tree["posterior"]["theta"].dims
     ('chain', 'draw', 'school')
     """
-    datasets = _datasets(groups, coords or {}, dims or {}, attrs or {}, sample_dims or {})
-    return _xarray().DataTree.from_dict({f"/{group}": dataset for group, dataset in datasets.items()})
+    return grow(draft(groups, coords=coords, dims=dims, attrs=attrs, sample_dims=sample_dims))
+
+
+def grow(drafts: Mapping[str, Group]) -> xarray.DataTree:
+    """The tree of groups that were drafted."""
+    return _xarray().DataTree.from_dict({f"/{name}": group.dataset() for name, group in drafts.items()})
 
 
 def add_groups(
@@ -119,36 +124,50 @@ def add_groups(
 
     The parameters are those of `to_datatree`.
     """
-    datasets = _datasets(groups, coords or {}, dims or {}, attrs or {}, sample_dims or {})
-    for group, dataset in datasets.items():
-        tree[group] = _xarray().DataTree(dataset)
+    for name, group in draft(groups, coords=coords, dims=dims, attrs=attrs, sample_dims=sample_dims).items():
+        tree[name] = _xarray().DataTree(group.dataset())
     return tree
 
 
-def _datasets(
+@dataclass(frozen=True)
+class Group:
+    """A dataset to be: variables with their dimensions, labels of these, and attributes."""
+
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]]
+    labels: Mapping[str, np.ndarray]
+    attributes: Mapping[str, object]
+
+    def dataset(self) -> xarray.Dataset:
+        """The dataset."""
+        return _xarray().Dataset(dict(self.variables), coords=dict(self.labels), attrs={**_versions(), **self.attributes})
+
+
+def draft(
     groups: Groups,
-    coords: Coords,
-    dims: Dims,
-    attrs: Mapping[str, object],
-    sample_dims: Mapping[str, Sequence[str]],
-) -> dict[str, xarray.Dataset]:
-    attributes = _standard_attributes() | dict(attrs)
-    datasets = {}
+    *,
+    coords: Coords | None = None,
+    dims: Dims | None = None,
+    attrs: Mapping[str, object] | None = None,
+    sample_dims: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Group]:
+    """The groups of a tree, checked, before xarray is needed; the parameters are those of `to_datatree`."""
+    attributes = {"created_at": dt.datetime.now(dt.UTC).isoformat(), **(attrs or {})}
+    drafts = {}
     for group, variables in groups.items():
-        leading = tuple(sample_dims.get(group, () if group in UNSAMPLED_GROUPS else SAMPLE_DIMS))
+        leading = tuple((sample_dims or {}).get(group, () if group in UNSAMPLED_GROUPS else SAMPLE_DIMS))
         if variables:
             arrays = {name: np.asarray(value) for name, value in variables.items()}
-            datasets[group] = _dataset(arrays, leading, coords, dims, attributes)
-    return datasets
+            drafts[group] = _draft_group(arrays, leading, coords or {}, dims or {}, attributes)
+    return drafts
 
 
-def _dataset(
+def _draft_group(
     arrays: Mapping[str, np.ndarray],
     leading: tuple[str, ...],
     coords: Coords,
     dims: Dims,
     attributes: Mapping[str, object],
-) -> xarray.Dataset:
+) -> Group:
     variables, lengths = {}, {}
     for name, array in arrays.items():
         if array.ndim < len(leading):
@@ -161,7 +180,7 @@ def _dataset(
                     f"dimension {dim!r} has length {length} in {name!r} but {lengths[dim][0]} in {lengths[dim][1]!r}"
                 )
     labels = {dim: _labels(dim, length, coords) for dim, (length, _) in lengths.items()}
-    return _xarray().Dataset(variables, coords=labels, attrs=dict(attributes))
+    return Group(variables, labels, attributes)
 
 
 def name_dims(
@@ -218,7 +237,7 @@ def _labels(dim: str, length: int, coords: Coords, name: str | None = None) -> n
     return np.asarray(labels)
 
 
-def _standard_attributes() -> dict[str, object]:
+def _versions() -> dict[str, object]:
     import importlib.metadata  # slow, and xarray imports it anyway
 
     try:
@@ -226,7 +245,6 @@ def _standard_attributes() -> dict[str, object]:
     except importlib.metadata.PackageNotFoundError:
         version = "unknown"  # run from a source tree that is not installed
     return {
-        "created_at": dt.datetime.now(dt.UTC).isoformat(),
         "creation_library": "pellucid",
         "creation_library_version": version,
         "creation_library_language": "Python",
