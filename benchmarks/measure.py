@@ -139,7 +139,7 @@ def measure_compile(library: str, model: str) -> dict:
 
 
 def measure_sample(library: str, model: str) -> dict:
-    """What a user's script does: import, build, sample. The draws are left in a file beside the output."""
+    """What a user's script does: import, build, sample, print the summary. The draws go to a file beside the output."""
     pm, pt, _ = load(library)
     built, _ = build(model, pm, pt)
     begin = time.perf_counter()
@@ -148,7 +148,13 @@ def measure_sample(library: str, model: str) -> dict:
             DRAWS, tune=TUNE, chains=CHAINS, cores=CORES, random_seed=1, progressbar=False,
             discard_tuned_samples=False, **SAMPLE[library],
         )  # fmt: skip
-    measured = {"sample": time.perf_counter() - begin, **peak_memory()}
+    sampled = time.perf_counter()
+    print(pm.summary(trace))
+    measured = {"sample": sampled - begin, "summary": time.perf_counter() - sampled, "end": time.time()}
+    measured |= peak_memory()
+    begin = time.perf_counter()
+    trace["posterior"]    # in pellucid the tree is made now, in PyMC it is there
+    measured["tree"] = time.perf_counter() - begin
     import numpy as np
 
     draws = {name: variable.values for name, variable in trace["posterior"].data_vars.items()}
