@@ -61,6 +61,14 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
     from pellucid.model.model import Model
+    from pellucid.model.transform import (
+        change_value_transforms,
+        do,
+        freeze_dims_and_data,
+        observe,
+        prune_vars_detached_from_observed,
+        remove_value_transforms,
+    )
     from pellucid.model.variables import Deterministic, Potential
     from pellucid.rewrite.explain import explain_rewrites
     from pellucid.rewrite.pipeline import rewrite_graph
@@ -102,6 +110,10 @@ MODULES = {
     "pellucid.model.context": "modelcontext",
     "pellucid.model.data": "Data set_data",
     "pellucid.model.model": "Model",
+    "pellucid.model.transform": (
+        "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "
+        "remove_value_transforms"
+    ),
     "pellucid.model.variables": "Deterministic Potential",
     "pellucid.rewrite.explain": "explain_rewrites",
     "pellucid.rewrite.pipeline": "rewrite_graph",

@@ -50,8 +50,8 @@ def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
     """Each random variable's value on its own scale, in terms of value variables."""
     key = "values on their own scale"
     if key not in model.cache:
-        found: dict[Variable, TensorVariable] = {}
-        for rv in model.basic_RVs:
+        found: dict[Variable, TensorVariable] = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
+        for rv in model.free_RVs:
             bijection: Any = model.rvs_to_transforms[rv]
             value: Any = model.rvs_to_values[rv]
             if bijection is not None:

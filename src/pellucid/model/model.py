@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe
-from pellucid.model import check, density, initial, logprob, point, show
+from pellucid.model import check, density, initial, logprob, point, show, surgery
 from pellucid.model.context import active_models, current_model, here, modelcontext
 from pellucid.model.data import set_data_variable
 from pellucid.model.dims import Dimensions, as_dims
@@ -191,6 +191,26 @@ class Model:
     def dim_lengths(self) -> dict[str, TensorVariable]:
         """The lengths of the dimensions, as integer scalars."""
         return self.dimensions.lengths
+
+    # Copies.
+
+    def copy(self) -> Model:
+        """A model of the same variables, to which others can be added without changing this one.
+
+        Variables never change, so both models have the same; data variables share their values too.
+        """
+        return surgery.exchange(self)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        return self.copy()
+
+    def blank(self) -> Model:
+        """A model without variables, whose names begin as they do in this one."""
+        found = Model(check_bounds=self.check_bounds, model=None)
+        found.name = self.prefix
+        return found
 
     # Adding variables and dimensions.
 

@@ -1,0 +1,95 @@
+"""Copies of models in which some variables stand for others; what depends on none of these is shared by both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pellucid.graph.nodes import Variable
+from pellucid.graph.replace import replace_all
+from pellucid.graph.traverse import toposort
+from pellucid.model.dims import Dimensions
+from pellucid.model.logprob import value_variable
+from pellucid.model.shapes import current_shape
+from pellucid.tensor.types import TensorVariable
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
+
+
+def exchange(model: Model, replace: Mapping[Any, Any] | None = None) -> Model:
+    """A copy of a model, itself part of no other, with the keys of `replace` exchanged for their values.
+
+    Nodes never change, so the copy shares those that depend on nothing exchanged, and the values of data variables.
+    What is exchanged keeps its name, dims and place in the order; if it was random, computed or a potential, it is
+    none of these in the copy, and the caller says what it is instead.
+    """
+    swaps: dict[Variable, Variable] = dict(replace or {})
+    new = images(model, swaps)
+    copy = model.blank()
+    copy.named_vars.update({name: new[v] for name, v in model.named_vars.items()})
+    copy.named_vars_to_dims.update(model.named_vars_to_dims)
+    copy.dimensions = copied_dimensions(model.dimensions, new)
+    copy.deterministics += [new[v] for v in model.deterministics if v not in swaps]
+    copy.potentials += [new[v] for v in model.potentials if v not in swaps]
+    copy.data_vars += [new[v] for v in model.data_vars]
+    for rv in model.basic_RVs:
+        if rv not in swaps:
+            adopt(copy, model, rv, new)
+    return copy
+
+
+def images(model: Model, swaps: Mapping[Variable, Variable]) -> dict[Any, Any]:
+    """What every variable of a model becomes when some of them are exchanged."""
+    data = [model.rvs_to_values[rv] for rv in model.observed_RVs]
+    starts = [v for v in model.rvs_to_initial_values.values() if isinstance(v, Variable)]
+    lengths = model.dimensions.lengths.values()
+    every: list[Any] = list(dict.fromkeys([*model.named_vars.values(), *data, *lengths, *starts]))
+    return dict(zip(every, replace_all(every, swaps), strict=True))
+
+
+def copied_dimensions(dimensions: Dimensions, new: Mapping[Any, Any]) -> Dimensions:
+    """Dimensions that can change without changing those they are copied from."""
+    copy = Dimensions()
+    copy.coords.update(dimensions.coords)
+    copy.lengths.update({name: new.get(v, v) for name, v in dimensions.lengths.items()})
+    copy.used.update(dimensions.used)
+    return copy
+
+
+def adopt(copy: Model, model: Model, rv: TensorVariable, new: Mapping[Any, Any]) -> None:
+    """Let what a random variable became be to the copy what the variable is to its model."""
+    fresh, value, bijection = new[rv], model.rvs_to_values[rv], model.rvs_to_transforms[rv]
+    shape = model.shapes[rv] if fresh is rv else current_shape(fresh, copy.shapes)
+    observed = rv in model.observed_RVs
+    if observed:
+        value = new[value]
+    elif fresh.type != rv.type:  # its lengths are known better, or worse, and so are its value's
+        value = value_variable(fresh, None, bijection, ...)[1]
+    initval = None if observed else model.rvs_to_initial_values[rv]
+    start = new[initval] if isinstance(initval, Variable) else initval
+    copy.record(fresh, value, bijection, shape, start, observed=observed)
+
+
+def forget(model: Model, v: Any) -> None:
+    """Take a variable out of a model, its name and dims excepted."""
+    for listed in (model.free_RVs, model.observed_RVs, model.deterministics, model.potentials, model.data_vars):
+        listed[:] = [u for u in listed if u is not v]
+    value = model.rvs_to_values.pop(v, None)
+    model.values_to_rvs.pop(value, None)  # type: ignore[arg-type]
+    for table in (model.rvs_to_transforms, model.rvs_to_initial_values, model.shapes):
+        table.pop(v, None)  # type: ignore[attr-defined]
+    model.cache.clear()
+
+
+def erase(model: Model, v: Any) -> None:
+    """Take a variable out of a model, with its name."""
+    forget(model, v)
+    model.named_vars.pop(str(v.name), None)
+    model.named_vars_to_dims.pop(str(v.name), None)
+
+
+def settle(model: Model) -> None:
+    """Put the free random variables in an order in which each stands behind those that it depends on."""
+    place: dict[Any, int] = {node: i for i, node in enumerate(toposort(model.free_RVs))}
+    model.free_RVs.sort(key=lambda rv: place[rv.owner])
