@@ -8,8 +8,10 @@ import pytest
 import pellucid.stats as ps
 import pellucid.tensor as pt
 from pellucid.compile.numpy import compile as interpret
+from pellucid.diff import grad
 from pellucid.graph.traverse import ancestors
 from pellucid.stats import bijection as b
+from pellucid.stats import bijections_matrix as m
 
 POSITIVE = np.array([1e-300, 1e-8, 0.3, 1.0, 7.0, 1e300])
 UNIT = np.array([1e-300, 1e-9, 0.3, 0.5, 1 - 1e-9])
@@ -30,6 +32,24 @@ VECTORS = {
     "descending": (b.Ordered(ascending=False), np.array([[3.0, 1.0, -2.0]])),
     "log ordered": (b.Chain([b.Log(), b.Ordered()]), np.array([[0.1, 0.2, 0.3]])),
 }
+
+
+FACTOR = np.array([[1.3, 0.0, 0.0], [-0.4, 0.2, 0.0], [2.0, -0.1, 3.0]])
+CORRELATIONS = FACTOR / np.sqrt((FACTOR**2).sum(1, keepdims=True))
+LOWER = np.tril_indices(3)
+NUMBERS = np.random.default_rng(5).normal(size=(4, 5))
+# A bijection, values of several shapes, and the numbers of a value that are free to vary.
+STRUCTURED = {
+    "zero sum": (m.ZeroSum([-1]), NUMBERS - NUMBERS.mean(-1, keepdims=True), None),
+    "zero sum twice": (m.ZeroSum([-2, -1]), NUMBERS - NUMBERS.mean(0) - NUMBERS.mean(-1, keepdims=True)
+                       + NUMBERS.mean(), None),
+    "sum to one": (m.SumTo1(), np.array([0.2, -0.7, 1.5]), lambda x: x[:-1]),
+    "packed": (m.CholeskyCovPacked(3), FACTOR[LOWER], lambda x: x),
+    "covariance": (m.CholeskyCov(3), FACTOR @ FACTOR.T, lambda x: x[LOWER]),
+    "correlations": (m.CholeskyCorr(3), CORRELATIONS, lambda x: x[np.tril_indices(3, -1)]),
+    "upper": (m.CholeskyCorr(3, upper=True), CORRELATIONS.T, lambda x: x.T[np.tril_indices(3, -1)]),
+    "one row": (m.CholeskyCorr(1), np.ones((1, 1)), lambda x: x[:0, 0]),
+}  # fmt: skip
 
 
 def apply(method, x):
@@ -66,6 +86,52 @@ def test_jacobian_of_vectors(name):
     expected = np.linalg.slogdet(np.array(columns) / (2 * step))[1]
     np.testing.assert_allclose(apply(bijection.log_jac_det, v), expected, atol=1e-6)
     assert apply(bijection.log_jac_det, np.array([v, v])).shape == (2,)
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_structured_there_and_back(name):
+    bijection, x, _ = STRUCTURED[name]
+    there = apply(bijection.forward, x)
+    np.testing.assert_allclose(apply(bijection.backward, there), x, rtol=1e-12, atol=1e-15)
+    core = x.ndim if name != "zero sum" else 1
+    batch = np.broadcast_to(x, (2, 3, *x.shape))
+    many = apply(bijection.forward, batch)
+    assert many.shape == (2, 3, *there.shape)
+    np.testing.assert_allclose(apply(bijection.backward, many), batch, rtol=1e-12, atol=1e-15)
+    assert apply(bijection.log_jac_det, many).shape == batch.shape[: batch.ndim - core]
+
+
+def derivative(function, v, step=1e-5):
+    """The matrix of central differences of an array with respect to a vector."""
+    columns = [(function(v + step * e) - function(v - step * e)) / (2 * step) for e in np.eye(len(v))]
+    return np.array(columns).reshape(len(v), -1).T if columns else np.empty((0, 0))
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_structured_jacobian(name):
+    bijection, x, free = STRUCTURED[name]
+    v = apply(bijection.forward, x if name != "zero sum" else x[0])
+
+    def freely(u):
+        y = apply(bijection.backward, u.reshape(v.shape))
+        return np.ravel(free(y) if free else y)
+
+    slopes = derivative(freely, v.ravel())
+    # Where no numbers are singled out as free, the volume is that of the plane itself: the root of det(J.T J).
+    expected = np.linalg.slogdet(slopes)[1] if free else 0.5 * np.linalg.slogdet(slopes.T @ slopes)[1]
+    np.testing.assert_allclose(apply(bijection.log_jac_det, v), expected, atol=1e-7)
+
+
+def test_structured_far_out():
+    packed, corr = m.CholeskyCovPacked(2), m.CholeskyCorr(2)
+    assert np.isfinite(apply(packed.backward, [1.0, 1e300, 1.0])).all()
+    v = pt.vector("v")
+    slope = grad(packed.backward(v).sum(), v)
+    assert interpret([v], [slope])(np.array([0.0, 800.0, 0.0]))[0].tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(apply(corr.backward, [1e150]), [[1.0, 0.0], [1.0, 1e-150]])
+    assert np.isnan(apply(packed.forward, [-1.0, 0.0, 1.0])[0])
+    with pytest.raises(TypeError, match="known now"):
+        m.CholeskyCorr(pt.lscalar("n"))
 
 
 @pytest.mark.parametrize("bijection", [b.Log(), b.LogOdds(), b.Interval(1.0, 4.0), b.LogExpM1()])
