@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.tensor.draws import Law, RngVariable, draw, last_axes, law
+from pellucid.tensor.draws import Law, RngVariable, draw, law
 from pellucid.tensor.linalg import cholesky
+from pellucid.tensor.random_vectors import dirichlet_law, multinomial_law, multivariate_normal_law
 from pellucid.tensor.types import TensorVariable
 
 
@@ -24,24 +25,6 @@ def check_probabilities(p: np.ndarray) -> None:
     """Refuse what are not probabilities."""
     if np.any(p < 0) or not np.allclose(p.sum(-1), 1.0, atol=1e-6):
         raise ValueError(f"the probabilities must be non-negative and sum to 1; their sums are {p.sum(-1)}")
-
-
-def dirichlet_sample(rng: np.random.Generator, size: tuple[int, ...], a: np.ndarray) -> np.ndarray:
-    """Normalised gamma draws; for a < 1 through logarithms, which do not underflow (Marsaglia and Tsang's boost)."""
-    shape = (*size, a.shape[-1])
-    g = np.log(rng.standard_gamma(a + 1.0, size=shape)) + np.log(rng.random(shape)) / a
-    g = np.exp(g - g.max(-1, keepdims=True))
-    return g / g.sum(-1, keepdims=True)
-
-
-def multivariate_normal_sample(
-    rng: np.random.Generator, size: tuple[int, ...], mean: np.ndarray, chol: np.ndarray
-) -> np.ndarray:
-    """mean + chol @ z."""
-    if not np.all(np.isfinite(chol)):
-        raise ValueError("the covariance is not positive definite (its Cholesky factor is not finite)")
-    z = rng.standard_normal((*size, mean.shape[-1]))
-    return mean + np.einsum("...ij,...j->...i", np.tril(chol), z)
 
 
 def refuse_improper(name: str) -> Any:
@@ -65,6 +48,24 @@ half_cauchy_law = law(
     "halfcauchy", "loc beta", lambda rng, size, loc, beta: loc + beta * np.abs(rng.standard_cauchy(size))
 )
 laplace_law = law("laplace", "mu b", lambda rng, size, mu, b: rng.laplace(mu, b, size))
+logistic_law = law("logistic", "loc scale", lambda rng, size, loc, scale: rng.logistic(loc, scale, size))
+gumbel_law = law("gumbel", "loc scale", lambda rng, size, loc, scale: rng.gumbel(loc, scale, size))
+weibull_law = law("weibull", "shape scale", lambda rng, size, shape, scale: scale * rng.weibull(shape, size))
+pareto_law = law("pareto", "b scale", lambda rng, size, b, scale: scale * np.exp(rng.standard_exponential(size) / b))
+chisquare_law = law("chisquare", "df", lambda rng, size, df: rng.chisquare(df, size))
+von_mises_law = law("vonmises", "mu kappa", lambda rng, size, mu, kappa: rng.vonmises(mu, kappa, size))
+wald_law = law("wald", "mean scale loc", lambda rng, size, mean, scale, loc: loc + rng.wald(mean, scale, size))
+triangular_law = law(
+    "triangular", "left mode right", lambda rng, size, left, mode, right: rng.triangular(left, mode, right, size)
+)
+truncated_exponential_law = law(
+    "truncexpon",
+    "b loc scale",
+    lambda rng, size, b, loc, scale: loc - scale * np.log1p(rng.random(size) * np.expm1(-b)),
+)
+generalized_gamma_law = law(
+    "gengamma", "alpha p lambd", lambda rng, size, alpha, p, lambd: lambd * rng.gamma(alpha / p, 1.0, size) ** (1 / p)
+)
 bernoulli_law = law("bernoulli", "p", lambda rng, size, p: rng.binomial(1, p, size), dtype="int64")
 binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(n, p, size), dtype="int64")
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
@@ -85,18 +86,18 @@ overdispersed_law = law(
     dtype="int64",
 )
 geometric_law = law("geometric", "p", lambda rng, size, p: rng.geometric(p, size), dtype="int64")
+beta_binomial_law = law(
+    "betabinom", "n a b", lambda rng, size, n, a, b: rng.binomial(n, rng.beta(a, b, size)), dtype="int64"
+)
+hypergeometric_law = law(
+    "hypergeometric",
+    "ngood nbad nsample",
+    lambda rng, size, good, bad, n: rng.hypergeometric(good, bad, n, size),
+    dtype="int64",
+)
 flat_law = law("flat", "", lambda rng, size: refuse_improper("Flat"))
 half_flat_law = law("halfflat", "", lambda rng, size: refuse_improper("HalfFlat"))
 categorical_law = law("categorical", "p", categorical_sample, dtype="int64", core=(1,))
-dirichlet_law = law("dirichlet", "a", dirichlet_sample, core=(1,), ndim_supp=1, support=last_axes(0))
-multivariate_normal_law = law(
-    "multivariate_normal",
-    "mean chol",
-    multivariate_normal_sample,
-    core=(1, 2),
-    ndim_supp=1,
-    support=last_axes(0),
-)
 
 
 def drawer(entry: Law, defaults: Sequence[Any] = ()) -> Any:
@@ -146,14 +147,27 @@ t = drawer(student_t_law, (0.0, 1.0))
 cauchy = drawer(cauchy_law, (0.0, 1.0))
 halfcauchy = drawer(half_cauchy_law, (0.0, 1.0))
 laplace = drawer(laplace_law, (0.0, 1.0))
+logistic = drawer(logistic_law, (0.0, 1.0))
+gumbel = drawer(gumbel_law, (1.0,))
+weibull = drawer(weibull_law, (1.0,))
+pareto = drawer(pareto_law, (1.0,))
+chisquare = drawer(chisquare_law)
+vonmises = drawer(von_mises_law)
+wald = drawer(wald_law, (1.0, 1.0, 0.0))
+triangular = drawer(triangular_law)
+truncexpon = drawer(truncated_exponential_law, (0.0, 1.0))
+gengamma = drawer(generalized_gamma_law, (1.0, 1.0, 1.0))
 bernoulli = drawer(bernoulli_law)
 binomial = drawer(binomial_law)
 poisson = drawer(poisson_law, (1.0,))
+betabinom = drawer(beta_binomial_law)
+hypergeometric = drawer(hypergeometric_law)
 nbinom = drawer(negative_binomial_law)
 negative_binomial = nbinom
 integers = drawer(integers_law)
 categorical = drawer(categorical_law)
 dirichlet = drawer(dirichlet_law)
+multinomial = drawer(multinomial_law)
 
 
 def multivariate_normal(

@@ -12,7 +12,7 @@ from pellucid.tensor.arithmetic import sqr
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg import cholesky, inv, solve_triangular
-from pellucid.tensor.random import dirichlet_law, multivariate_normal_law
+from pellucid.tensor.random_vectors import dirichlet_law, multivariate_normal_law
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim, matrix_transpose, reshape
 from pellucid.tensor.special import gammaln
