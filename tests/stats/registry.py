@@ -9,6 +9,7 @@ from scipy import stats
 from pellucid.compile.numpy import compile as interpret
 from pellucid.stats import DISTRIBUTIONS, families
 from pellucid.tensor.types import TensorType
+from stats import oracles
 
 families.load_all()
 
@@ -48,7 +49,8 @@ def grid(name, low=0.0, high=np.inf):
 
 def scipy_at(family, rows):
     """SciPy's distribution at arrays of parameters."""
-    return eval(family.oracle, {"stats": stats, "np": np}, dict(zip(family.parameters, rows, strict=True)))  # noqa: S307
+    names = {"stats": stats, "oracles": oracles, "np": np}
+    return eval(family.oracle, names, dict(zip(family.parameters, rows, strict=True)))  # noqa: S307
 
 
 @cache

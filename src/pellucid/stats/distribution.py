@@ -21,6 +21,7 @@ from pellucid.stats.parameters import (
     read_fields,
     read_parametrization,
 )
+from pellucid.stats.quantiles_discrete import search
 from pellucid.tensor.arithmetic import floor, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.draws import Law, RngVariable, draw
@@ -183,6 +184,8 @@ class Distribution:
 
     def icdf(self, q: Any) -> Any:
         """The least value whose cdf is q, for q in (0, 1)."""
+        if self.discrete and not self.law.ndim_supp:
+            return search(self, q)
         raise Undefined(f"The quantile function (icdf) of {type(self).__name__} is not implemented.")
 
     def mean(self) -> Any:

@@ -1,0 +1,66 @@
+"""Pieces of the probabilities of counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.traverse import graph_inputs
+from pellucid.stats.bounds import evaluate_small
+from pellucid.tensor.arithmetic import bitwise_and, gt, le, maximum, minimum, switch
+from pellucid.tensor.create import arange
+from pellucid.tensor.elementwise import cast
+from pellucid.tensor.reduce import logsumexp
+from pellucid.tensor.reduce import max as max_
+from pellucid.tensor.shape import concatenate, expand_dims
+from pellucid.tensor.special import gammaln
+from pellucid.tensor.transcendental import log, log1p
+from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant
+
+LARGE = 20.0  # from here on the first term that Stirling's series leaves out is below 2e-15
+
+
+def log_rising(a: Any, x: Any) -> TensorVariable:
+    """log(gamma(a + x) / (gamma(a) a**x)) for x >= 0: 0 at x = 0 and in the limit of large `a`.
+
+    From `LARGE` on by Stirling's series (https://dlmf.nist.gov/5.11.E1), where the difference of the logarithms of two
+    large gamma functions would lose digits.
+    """
+    large = gt(a, LARGE)
+    b, c = switch(large, a, LARGE), switch(large, LARGE, a)
+    series = (b + x - 0.5) * log1p(x / b) - x + (stirling(b + x) - stirling(b))
+    return switch(large, series, gammaln(c + x) - gammaln(c) - x * log(c))
+
+
+def stirling(z: Any) -> Any:
+    """What Stirling's formula for log gamma lacks at z >= LARGE."""
+    r = 1.0 / (z * z)
+    return (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680)))) / z
+
+
+def log_sum(d: Any, x: Any, low: Any, high: Any, *, above: bool) -> TensorVariable:
+    """log of the sum of P(k) over the whole numbers k in [low, x], or in (x, high] when `above`.
+
+    Each term has all its digits, and so has the sum; it takes memory for high - low + 1 terms for each element.
+
+    Parameters
+    ----------
+    d : Distribution
+        Of finite support.
+    x, low, high : tensor
+        With low <= x < high, or low <= x when `above` is not set.
+    """
+    low, high = as_tensor_variable(low), as_tensor_variable(high)
+    k = expand_dims(cast(low, "float64"), -1) + arange(longest(high - low) + 1)
+    x, high = expand_dims(as_tensor_variable(x), -1), expand_dims(high, -1)
+    inside = bitwise_and(gt(k, minimum(x, high - 1)), le(k, high)) if above else le(k, maximum(x, expand_dims(low, -1)))
+    of_each = type(d).of(*[expand_dims(v, -1) for v in d.values])
+    return logsumexp(switch(inside, of_each.logp(minimum(k, high)), -np.inf), axis=-1)
+
+
+def longest(counts: TensorVariable) -> Any:
+    """The largest of some whole numbers, at least 0; an int where it is known now."""
+    if all(isinstance(v, Constant) for v in graph_inputs(counts)):
+        return int(np.max(evaluate_small(counts), initial=0))
+    return cast(max_(concatenate([counts.reshape(-1), constant([0], dtype=counts.dtype)])), "int64")
