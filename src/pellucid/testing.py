@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import dim
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
+from pellucid.vectorize import vectorize_graph
 
 Build = Callable[..., Any]
 
@@ -130,6 +132,94 @@ def check_op(
             check_gradient(inputs, outputs, arrays, backend=backend, seed=seed)
 
 
+def check_vectorized(
+    build: Build,
+    arrays: Sequence[Any],
+    *,
+    vary: Callable[[np.ndarray, int], np.ndarray] | None = None,
+    backend: str | None = None,
+    rtol: float = 1e-11,
+    atol: float = 1e-13,
+) -> None:
+    """Check that a vectorized graph computes for each element of a batch what the graph computes for that alone.
+
+    Each argument in turn gets leading axes, then all alike, then batches of different ranks that broadcast.
+
+    Parameters
+    ----------
+    build : callable
+        From symbolic tensors to one or several.
+    arrays : sequence of arrays
+        The arguments without a batch.
+    vary : callable, optional
+        ``vary(array, i)`` is element i of a batch; by default floats are scaled, and integers become smaller.
+    backend : str, optional
+        Where the vectorized graph is computed; each element alone is by the interpreter.
+    rtol, atol : float
+
+    Raises
+    ------
+    AssertionError
+        That says what differs.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> check_vectorized(lambda x, i: x[i], [np.arange(3.0), np.array(2)], backend="numpy")
+    """
+    arrays = [np.asarray(a) for a in arrays]
+    plain = inputs_for(arrays, static=False)
+    alone = function(plain, as_outputs(build(*plain)), backend="numpy", rewrite=False, on_unused_input="ignore")
+    for pattern in batch_patterns(len(arrays)) if backend not in COSTLY else batch_patterns(len(arrays))[-1:]:
+        batched = [with_batch(a, lead, vary or nearby) for a, lead in zip(arrays, pattern, strict=True)]
+        inputs = inputs_for(arrays, static=backend == "llvm")
+        wide = inputs_for(batched, static=backend == "llvm")
+        replace: dict[Variable, Any] = {v: w for v, w, lead in zip(inputs, wide, pattern, strict=True) if lead}
+        single = as_outputs(build(*inputs))
+        outputs = vectorize_graph(single, replace)
+        check_graph(outputs)
+        given = [w if lead else v for v, w, lead in zip(inputs, wide, pattern, strict=True)]
+        found = function(given, outputs, backend=backend, on_unused_input="ignore")(*batched)
+        wanted = one_by_one(alone, arrays, batched)
+        for v, w, got, want in zip(single, outputs, map(np.asarray, found), wanted, strict=True):
+            what = f"{v} over batches {pattern} on {backend}"
+            check_promise(what, w, got)
+            # An output that some batched inputs do not reach lacks their axes, and is the same along these.
+            core = want.shape[want.ndim - v.type.ndim :]
+            if got.shape[got.ndim - v.type.ndim :] != core:
+                raise AssertionError(f"{what}: the shape is {got.shape}, which does not end in {core}.")
+            check_numbers(what, np.broadcast_to(got, want.shape), want, rtol, atol)
+
+
+def batch_patterns(count: int) -> list[tuple[tuple[int, ...], ...]]:
+    """Which of `count` inputs get which leading axes: each alone, all alike, and all different."""
+    alone = [tuple((2,) if i == j else () for j in range(count)) for i in range(count)]
+    leads = ((4, 2), (2,), (1,))
+    different = [tuple(leads[(i + j) % 3] for j in range(count)) for i in (1, 0)]
+    return [*(alone if count > 1 else ()), ((2,),) * count, *different]
+
+
+def with_batch(a: np.ndarray, lead: tuple[int, ...], vary: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
+    """Arrays like `a` along leading axes."""
+    return np.stack([vary(a, i) for i in range(math.prod(lead))]).reshape(lead + a.shape) if lead else a
+
+
+def nearby(a: np.ndarray, i: int) -> np.ndarray:
+    """An array like `a`: floats scaled (so that definite matrices stay so), integers smaller but not negative."""
+    if a.dtype.kind in "fc":
+        return (a * (1 + 0.1 * i)).astype(a.dtype)
+    return a ^ bool(i % 2) if a.dtype.kind == "b" else np.maximum(a - i, np.minimum(a, 0))
+
+
+def one_by_one(alone: Callable[..., Any], arrays: Sequence[np.ndarray], batched: Sequence[np.ndarray]) -> list[Any]:
+    """The outputs of a function for each element of a batch, stacked."""
+    counts = [b.ndim - a.ndim for a, b in zip(arrays, batched, strict=True)]
+    lead = np.broadcast_shapes(*[b.shape[:c] for b, c in zip(batched, counts, strict=True)])
+    whole = [np.broadcast_to(b, lead + a.shape) for a, b in zip(arrays, batched, strict=True)]
+    found = [as_values(alone(*[w[place] for w in whole])) for place in np.ndindex(lead)]
+    return [np.stack(values).reshape(lead + values[0].shape) for values in zip(*found, strict=True)]
+
+
 def as_outputs(built: Any) -> list[Variable]:
     """What a builder returned, as a list of variables."""
     return as_list(built) if isinstance(built, Variable) else [as_tensor_variable(b) for b in built]
@@ -169,8 +259,19 @@ def check_value(what: str, v: Variable, got: np.ndarray, want: np.ndarray, rtol:
         )
     if got.shape != want.shape:
         raise AssertionError(f"{what}: the shape is {got.shape}, not {want.shape}.")
-    if len(kind.shape) != got.ndim or any(s not in (None, n) for s, n in zip(kind.shape, got.shape, strict=True)):
-        raise AssertionError(f"{what}: the shape is {got.shape}, and the graph promised {kind.shape}.")
+    check_promise(what, v, got)
+    check_numbers(what, got, want, rtol, atol)
+
+
+def check_promise(what: str, v: Variable, got: np.ndarray) -> None:
+    """A value has the dtype and the static shape of its variable."""
+    kind: Any = v.type
+    if not kind.accepts(TensorType(got.dtype.name, got.shape)):
+        raise AssertionError(f"{what}: it is {got.dtype} of shape {got.shape}, and the graph promised {kind}.")
+
+
+def check_numbers(what: str, got: np.ndarray, want: np.ndarray, rtol: float | None, atol: float) -> None:
+    """The elements of an array are as wanted."""
     if got.dtype.kind not in "fc":
         np.testing.assert_array_equal(got, want, err_msg=what)
         return

@@ -13,7 +13,7 @@ from pellucid.graph.nodes import Apply, Op, Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.body import Body
-from pellucid.tensor.broadcast import broadcast_extents, broadcast_static
+from pellucid.tensor.broadcast import broadcast_extents, broadcast_static, leading
 from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
@@ -75,13 +75,10 @@ class Batched:
 
     def extents(self) -> list[Any]:
         """The lengths of the batch axes of the outputs."""
-        leads = [
-            lead_of(v, n)  # type: ignore[arg-type]
-            for v, n in zip(self.inputs, self.counts, strict=True)
-            if n
-        ]
+        given: list[Any] = [(v, n) for v, n in zip(self.inputs, self.counts, strict=True) if n]
+        leads = [leading(v, n) for v, n in given]
         broadcast_static("a batch", leads)
-        return list(broadcast_extents(leads, [extents_of(v) for v in leads]))
+        return list(broadcast_extents(leads, [extents_of(v)[:n] for v, n in given]))
 
     def full(self, i: int) -> TensorVariable:
         """Input i repeated over the whole batch."""
@@ -113,11 +110,6 @@ def batch_ndim(old: Variable, new: Variable) -> int:
     if old is new or not isinstance(new, TensorVariable):
         return 0
     return new.ndim - old.type.ndim  # type: ignore[attr-defined]
-
-
-def lead_of(v: TensorVariable, count: int) -> TensorVariable:
-    """A tensor whose shape is that of the first `count` axes of v."""
-    return v if v.ndim == count else v[(slice(None),) * count + (0,) * (v.ndim - count)]
 
 
 @singledispatch
@@ -410,7 +402,7 @@ def checked(old: Variable, new: TensorVariable) -> TensorVariable:
     """Refuse a replacement that is no batch of what it replaces."""
     kind: Any = old.type
     core = TensorType(new.dtype, new.type.shape[max(new.ndim - kind.ndim, 0) :])
-    if not kind.agrees(core):
+    if not kind.accepts(core):
         raise TypeError(
             f"{new} of type {new.type} is no batch of {old} of type {kind}: only axes in front may be added."
         )

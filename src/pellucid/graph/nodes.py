@@ -21,6 +21,14 @@ class Type:
         """A variable of this type: the output `index` of `owner`, or a root when `owner` is None."""
         return Variable(self, owner, index, name)
 
+    def accepts(self, other: Type) -> bool:
+        """Whether a variable of type `other` can stand where one of this type is read; by default, when it is equal."""
+        return other == self
+
+    def agrees(self, other: Type) -> bool:
+        """Whether a value may be of both types; by default, when they are of one kind."""
+        return type(other) is type(self)
+
     def __call__(self, name: str | None = None) -> Variable:
         """A root variable of this type."""
         return self.variable(name=name)

@@ -37,8 +37,7 @@ def check_replacements(replace: Mapping[Variable, Variable]) -> None:
                 f"A replacement maps a variable to a variable, not {type(wrong).__name__} ({wrong!r}). "
                 "Wrap numbers and arrays in pt.as_tensor_variable(...)."
             )
-        fits = getattr(old.type, "accepts", None)
-        if fits is not None and not fits(new.type):
+        if not old.type.accepts(new.type):
             raise TypeError(f"{new} of type {new.type} cannot stand for {old} of type {old.type}: cast or reshape it.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
-from pellucid.tensor.types import StaticShape
+from pellucid.tensor.types import StaticShape, TensorType
 
 Extent = Any
 """An extent as a compiler sees it: an int, or a scalar integer variable."""
@@ -28,6 +28,11 @@ def shape_error(what: str, variables: Sequence[Variable], why: str, fix: str) ->
     """An error that says what failed, with which variables and shapes, where, and how to mend it."""
     listed = "\n".join(f"  - {name_with_shape(v)}" for v in variables)
     return ShapeError(f"{what}: {why}\n{listed}\n  at {describe(user_line())}\n  {fix}")
+
+
+def leading(v: Variable, count: int) -> Variable:
+    """What broadcasting and its errors see of the first `count` axes of a variable."""
+    return TensorType(v.type.dtype, v.type.shape[:count]).variable(name=str(v))
 
 
 def broadcast_axis(extents: Sequence[int | None]) -> int | None:

@@ -95,10 +95,10 @@ class Scan(Op):
         given = self.parts(inputs)
         n = self.length(steps, given.sequences)
         for leaf, v, role in zip(self.body.inputs, self.rows(given), self.roles(), strict=True):
-            if not fits(v, leaf.type):
+            if not leaf.type.agrees(v):
                 raise TypeError(f"{role} of the loop is {v}, but its body takes {leaf.type}.")
         for leaf, v in zip(self.leaves.states, self.next_states, strict=True):
-            if not fits(v.type, leaf.type):
+            if not leaf.type.agrees(v.type):
                 raise TypeError(f"A state of the loop is {leaf.type}, but a step makes it {v.type}.")
         rows = [TensorType(v.type.dtype, (n, *v.type.shape)) for v in self.collected]
         count = [TensorType("int64")] if self.until else []

@@ -48,8 +48,7 @@ class SubgraphOp(Op):
         """An argument of the type that an input of the graph has."""
         tensor = isinstance(wanted.type, TensorType)
         v: Any = arg if isinstance(arg, Variable) or not tensor else as_tensor_variable(arg, dtype=wanted.type.dtype)
-        fits = wanted.type.agrees(v.type) if tensor else v.type == wanted.type
-        if not fits:
+        if not wanted.type.accepts(v.type):
             raise TypeError(
                 f"Input {wanted} of {self} is {wanted.type}, but '{v}' is {v.type} (at {describe(user_line())}). "
                 "Cast or reshape it first."

@@ -78,15 +78,15 @@ class TensorType(Type):
         return np.dtype(self.dtype)
 
     def accepts(self, other: Type) -> bool:
-        """Whether a variable of type `other` can stand where one of this type is read."""
+        """Whether a variable of type `other` can stand where one of this type is read.
+
+        Only an axis that is known to have length one stretches, so where one was read, nothing less will do.
+        """
         return (
             isinstance(other, TensorType)
             and other.dtype == self.dtype
             and len(other.shape) == len(self.shape)
-            and all(
-                a == b or (b is None and a != 1) or (a is None and b != 1)
-                for a, b in zip(self.shape, other.shape, strict=True)
-            )
+            and all(a == b or a is None or (b is None and a != 1) for a, b in zip(self.shape, other.shape, strict=True))
         )
 
     def agrees(self, other: Type) -> bool:

@@ -17,6 +17,7 @@ from pellucid.compile.numpy import EvaluationError, apply_node
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.tensor.draws import RngType
+from pellucid.tensor.shape import static_extents
 from pellucid.tensor.types import Constant, TensorType
 
 MEANINGS: dict[type, Callable[..., Any]] = {}
@@ -164,7 +165,15 @@ def known_types(node: Apply, arguments: Sequence[Any]) -> tuple[Any, ...]:
         else:
             inputs.append(TensorType(v.type.dtype, tuple(a.shape)).variable(name=v.name))
     with made_by(node.line):
-        return node.op.infer(*inputs)
+        types = node.op.infer(*inputs)
+        told = getattr(node.op, "infer_shape", None)
+        if told is None or all(None not in getattr(t, "shape", ()) for t in types):
+            return types
+        shapes = told(inputs, [getattr(v.type, "shape", ()) for v in inputs])
+    return tuple(
+        TensorType(t.dtype, static_extents(shape)) if isinstance(t, TensorType) else t
+        for t, shape in zip(types, shapes, strict=True)
+    )
 
 
 def listed(node: Apply, arguments: Sequence[Any]) -> str:

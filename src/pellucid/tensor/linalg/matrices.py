@@ -8,7 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
-from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, check_stretch, shape_error, unstretched
+from pellucid.tensor.broadcast import (
+    Extent,
+    broadcast_axis,
+    broadcast_extents,
+    check_stretch,
+    leading,
+    shape_error,
+    unstretched,
+)
 from pellucid.tensor.create import extents_of
 from pellucid.tensor.elementwise import floating_dtype
 from pellucid.tensor.types import TensorType, TensorVariable
@@ -21,7 +29,7 @@ class MatrixOp(Op):
         return type(self).__name__
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
-        lead = broadcast_extents([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents])
+        lead = broadcast_extents(leads(inputs), [e[:-2] for e in extents])
         return [(*lead, *core) for core in self.core_extents(*[e[-2:] for e in extents])]
 
     def core_extents(self, *cores: Any) -> list[tuple[Extent, ...]]:
@@ -36,7 +44,7 @@ class MatrixOp(Op):
 
     def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
         lead = max((e[:-2] for e in extents), key=len)
-        yield from unstretched([_Lead(v, 2) for v in inputs], [e[:-2] for e in extents], outputs[0][: len(lead)])  # type: ignore[arg-type]
+        yield from unstretched(leads(inputs), [e[:-2] for e in extents], outputs[0][: len(lead)])
         for a, b in self.agreements(*[e[-2:] for e in extents]):
             yield a, b, len(lead)
 
@@ -62,11 +70,9 @@ class Matrices(Protocol):
     k: Any
 
 
-class _Lead:
-    """The leading axes of a variable, as far as broadcasting looks at it."""
-
-    def __init__(self, v: Variable, core: int):
-        self.type = TensorType(v.type.dtype, v.type.shape[: len(v.type.shape) - core])
+def leads(variables: Sequence[Variable], core: int = 2) -> list[Variable]:
+    """What broadcasting sees of stacks: all axes but the last `core`."""
+    return [leading(v, len(v.type.shape) - core) for v in variables]
 
 
 def batch_shape(what: str, variables: Sequence[Variable], core: int = 2) -> tuple[int | None, ...]:
@@ -87,7 +93,7 @@ def batch_shape(what: str, variables: Sequence[Variable], core: int = 2) -> tupl
 
 def lead_extents(variables: Sequence[TensorVariable], core: int = 2) -> tuple[Any, ...]:
     """The lengths of the broadcast of the leading axes: numbers, or scalars of the graph."""
-    return broadcast_extents([_Lead(v, core) for v in variables], [extents_of(v)[: v.ndim - core] for v in variables])
+    return broadcast_extents(leads(variables, core), [extents_of(v)[: v.ndim - core] for v in variables])
 
 
 def same_lead(*variables: Variable) -> bool:

@@ -124,6 +124,9 @@ class SolveTriangular(MatrixOp):
     def impl(self, xp: Any, a: Any, b: Any) -> Any:
         if xp.name == "jax":
             solve = xp.scipy_linalg.solve_triangular
+            # JAX would take stacks of matrices b with one axis less than a for stacks of vectors.
+            lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+            a, b = (xp.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
             return solve(a, b, lower=self.lower, trans=int(self.transposed), unit_diagonal=self.unit)
         dtype = floating_dtype([a.dtype.name, b.dtype.name])
         return by_matrix(lambda a, b: self.solve_one(xp, a, b), [a, b], [(dtype, b.shape[-2:])])
