@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.model.context import modelcontext
 from pellucid.model.dims import Dimensions, as_dims
 from pellucid.model.observed import data_array
+from pellucid.model.variables import Deterministic
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import TensorVariable
 
@@ -72,3 +73,8 @@ def asked_by(names: Any, data: Any, wanted: Any) -> str:
 
 # By its name in full: `pellucid.stats.distribution` is the decorator of that module, not the module.
 setattr(import_module("pellucid.stats.distribution"), "register_in_model", make_variable)  # noqa: B010
+setattr(  # noqa: B010
+    import_module("pellucid.stats.distribution"),
+    "register_deterministic",
+    lambda name, value, dims: Deterministic(name, value, dims=dims),
+)

@@ -45,12 +45,25 @@ def refuse(family: type[Distribution], name: str, args: tuple[Any, ...], **optio
     )
 
 
+def no_model(name: str, value: TensorVariable, dims: Any) -> NoReturn:
+    """What naming a computed variable does until then."""
+    raise TypeError(f"{name!r} belongs into a model, and pellucid.model is not loaded.")
+
+
 register_in_model: Callable[..., TensorVariable] = refuse
 """``register_in_model(family, name, args, **options)`` makes a variable of the current model; the model layer sets it.
 
 `args` and `options` are what the user wrote after the name: options of the model (dims, observed, shape, transform,
 initval, ...) and the distribution's own parameters, all by keyword, which the model passes on to ``family.dist``.
 """
+
+register_deterministic: Callable[[str, TensorVariable, Any], TensorVariable] = no_model
+"""``register_deterministic(name, value, dims)`` names what is computed in the model around; the model layer sets it."""
+
+
+def name_in_model(name: str, value: TensorVariable, dims: Any = None) -> TensorVariable:
+    """Give what a distribution computes beside its draw (probabilities, correlations) a name in the current model."""
+    return register_deterministic(name, value, dims)
 
 
 class Undefined(NotImplementedError):
