@@ -3,9 +3,11 @@
 import mpmath
 import numpy as np
 import pytest
+from scipy import stats
 
-import pellucid.compile.function  # noqa: F401  # brings .eval() to tensors
+import pellucid as pm
 import pellucid.stats as ps
+import pellucid.tensor as pt
 
 
 def exact_beta_binomial(n, alpha, beta):
@@ -43,3 +45,110 @@ def test_finite_sums_keep_the_digits_of_both_tails(case):
     for found, expected in zip((ps.logp, ps.logcdf, ps.logccdf), logs, strict=True):
         # Differences of log gamma functions of numbers below 100 lose up to 3 digits.
         np.testing.assert_allclose(found(rv, x).eval(), expected, rtol=1e-12, atol=1e-12)
+
+
+FUSED = {  # each in two spellings, of which the first takes the rate or the odds on the log scale
+    "Poisson": (ps.Poisson, {"log_mu": 1.7}, {"mu": np.exp(1.7)}),
+    "NegativeBinomial, mean": (ps.NegativeBinomial, {"log_mu": -0.4, "alpha": 2.5}, {"mu": np.exp(-0.4), "alpha": 2.5}),
+    "NegativeBinomial, odds": (
+        ps.NegativeBinomial,
+        {"n": 3.0, "logit_p": 0.6},
+        {"n": 3.0, "p": 1 / (1 + np.exp(-0.6))},
+    ),
+    "Geometric": (ps.Geometric, {"logit_p": 0.6}, {"p": 1 / (1 + np.exp(-0.6))}),
+}
+
+
+@pytest.mark.parametrize("case", FUSED)
+def test_log_scales_mean_the_same(case):
+    family, fused, plain = FUSED[case]
+    x = np.arange(1, 9)
+    for function in (ps.logp, ps.logcdf, ps.logccdf):
+        found, expected = (function(family.dist(**given), x).eval() for given in (fused, plain))
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def extreme(x, log_mu, alpha):
+    """The negative binomial log-probability of x, by mpmath."""
+    n, mu = mpmath.mpf(alpha), mpmath.exp(log_mu)
+    count = mpmath.loggamma(x + n) - mpmath.loggamma(n) - mpmath.loggamma(x + 1)
+    return count + n * mpmath.log(n / (n + mu)) + x * mpmath.log(mu / (n + mu))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+@pytest.mark.parametrize("log_mu", [-900.0, -30.0, 0.0, 30.0, 900.0])
+def test_log_rates_beyond_the_range_of_exp(log_mu, backend):
+    eta, alpha = pt.scalar("eta"), pt.scalar("alpha")
+    cost = ps.logp(ps.NegativeBinomial.dist(log_mu=eta, alpha=alpha), np.array([0, 3, 200]))
+    run = pm.function([eta, alpha], [cost, pm.grad(cost.sum(), eta)], backend=backend)
+    for shape in (1e-3, 2.0, 1e8):
+        with mpmath.workdps(1000):  # exp(900) + 1 has so many digits
+            expected = [float(extreme(x, log_mu, shape)) for x in (0, 3, 200)]
+            mu = mpmath.exp(log_mu)
+            slope = float(sum(x - (x + shape) * mu / (mu + shape) for x in (0, 3, 200)))
+        found, derivative = run(log_mu, shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        np.testing.assert_allclose(derivative, slope, rtol=1e-12, atol=1e-12)  # a sum of numbers up to 200
+    rare = ps.logp(ps.Poisson.dist(log_mu=eta), np.array([0, 3]))
+    found = pm.function([eta], [rare], backend=backend)(-900.0)[0]
+    np.testing.assert_allclose(found, [0.0, 3 * -900.0 - np.log(6)], rtol=1e-15)
+
+
+def test_many_failures_are_poisson_in_the_limit():
+    x = np.array([0, 1, 17, 400])
+    limit = ps.logp(ps.Poisson.dist(3.5), x).eval()
+    for alpha in (1e12, 1e100, 1e300):
+        found = ps.logp(ps.NegativeBinomial.dist(mu=3.5, alpha=alpha), x).eval()
+        np.testing.assert_allclose(found, limit, rtol=1e-6 if alpha == 1e12 else 1e-13)
+
+
+QUANTILES = {
+    "Poisson": (ps.Poisson.dist(3.3), range(25)),
+    "large Poisson": (ps.Poisson.dist(1e7), range(9_990_000, 10_010_001, 997)),
+    "Binomial": (ps.Binomial.dist(30, 0.2), range(31)),
+    "rare Binomial": (ps.Binomial.dist(10**6, 3e-6), range(20)),
+    "NegativeBinomial": (ps.NegativeBinomial.dist(mu=40.0, alpha=0.3), range(0, 900, 7)),
+    "BetaBinomial": (ps.BetaBinomial.dist(0.5, 0.5, 20), range(21)),
+    "HyperGeometric": (ps.HyperGeometric.dist(N=40, k=15, n=30), range(5, 16)),
+    "DiscreteWeibull": (ps.DiscreteWeibull.dist(0.9, 0.7), range(60)),
+    "Geometric": (ps.Geometric.dist(0.1), range(1, 80)),
+    "DiscreteUniform": (ps.DiscreteUniform.dist(-7, 12), range(-7, 13)),
+    "Categorical": (ps.Categorical.dist([0.1, 0.2, 0.3, 0.4]), range(4)),
+    "Bernoulli": (ps.Bernoulli.dist(0.3), range(2)),
+}
+
+
+@pytest.mark.parametrize("case", QUANTILES)
+def test_the_quantile_of_the_probability_of_a_number_is_the_number(case):
+    rv, x = QUANTILES[case]
+    x = np.array(x, float)
+    p = np.exp(ps.logcdf(rv, x).eval())
+    own = x[
+        (p > 0) & (np.diff(p, append=2.0) > 1e-13) & (p < 1 - 1e-15)
+    ]  # where the next number has another probability, in floats
+    p = np.exp(ps.logcdf(rv, own).eval())
+    assert len(own)
+    np.testing.assert_array_equal(ps.icdf(rv, p).eval(), own)
+    inner = own[:-1]
+    between = 0.5 * (p[:-1] + p[1:])  # whose quantile is the number whose probability reaches so far
+    found = ps.icdf(rv, between).eval()
+    assert (found > inner).all()
+    assert (np.exp(ps.logcdf(rv, found).eval()) >= between).all()
+    assert (np.exp(ps.logcdf(rv, found - 1).eval()) < between).all()
+    assert np.isnan(ps.icdf(rv, np.array([-0.1, 1.1, np.nan])).eval()).all()
+    assert ps.icdf(rv, np.zeros((0,))).eval().shape == (0,)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+def test_quantiles_of_batches(backend):
+    q, mu = pt.matrix("q"), pt.vector("mu")
+    found = pm.function([q, mu], ps.icdf(ps.Poisson.dist(mu), q), backend=backend)
+    p, rates = np.array([[1e-200, 0.1, 0.5], [0.9, 0.999, 1.0]]), np.array([0.01, 7.0, 1e8])
+    np.testing.assert_array_equal(found(p, rates), stats.poisson(rates).ppf(p))
+    assert np.isnan(found(p, np.array([-1.0, np.nan, 2.0]))[:, :2]).all()
+
+
+def test_no_gradient_flows_through_a_quantile():
+    mu = pt.scalar("mu")
+    with pytest.raises(pm.DisconnectedInputError):
+        pm.grad(ps.icdf(ps.Poisson.dist(mu), 0.3), mu)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.traverse import graph_inputs
 from pellucid.stats.bounds import evaluate_small
-from pellucid.tensor.arithmetic import bitwise_and, gt, le, maximum, minimum, switch
+from pellucid.tensor.arithmetic import bitwise_and, gt, le, maximum, minimum, sqr, switch
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import logsumexp
@@ -35,8 +35,9 @@ def log_rising(a: Any, x: Any) -> TensorVariable:
 
 def stirling(z: Any) -> Any:
     """What Stirling's formula for log gamma lacks at z >= LARGE."""
-    r = 1.0 / (z * z)
-    return (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680)))) / z
+    z = minimum(z, 1e40)  # where it is 0 already, and z**7 is still finite
+    square = sqr(z)
+    return (((square / 12 - 1 / 360) * square + 1 / 1260) * square - 1 / 1680) / (square * square * (square * z))
 
 
 def log_sum(d: Any, x: Any, low: Any, high: Any, *, above: bool) -> TensorVariable:

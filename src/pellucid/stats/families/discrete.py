@@ -27,9 +27,17 @@ from pellucid.stats.constraint import (
     real_vector,
 )
 from pellucid.stats.distribution import Distribution, Undefined, distribution
-from pellucid.stats.families.formulas import log_odds_of, log_of, log_probabilities, times_log, times_log1p
+from pellucid.stats.families.count_formulas import log_rising
+from pellucid.stats.families.formulas import (
+    argument_of,
+    log_odds_of,
+    log_of,
+    log_probabilities,
+    times_log,
+    times_log1p,
+)
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import ceil, clip, eq, floor, le, lt, maximum, minimum, round, switch
+from pellucid.tensor.arithmetic import clip, eq, floor, le, lt, maximum, minimum, round, switch
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.random import (
@@ -47,7 +55,7 @@ from pellucid.tensor.reduce import argmax, softmax
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import dim, expand_dims
 from pellucid.tensor.special import betainc, binomln, gammainc, gammaincc, gammaln
-from pellucid.tensor.transcendental import expm1, log, log1mexp, log1p, sigmoid, softplus
+from pellucid.tensor.transcendental import exp, log, log1mexp, log1p, sigmoid, softplus
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant
 
 
@@ -76,9 +84,6 @@ class Bernoulli(Distribution):
 
     def logccdf(self, x: Any) -> Any:
         return self.logp(cast(0.0 * x + 1.0, x.dtype))
-
-    def icdf(self, q: Any) -> Any:
-        return cast(q > 1.0 - self.p, "int64")
 
     def mean(self) -> Any:
         return self.p
@@ -127,17 +132,21 @@ class Binomial(Distribution):
 
 @distribution
 class Poisson(Distribution):
-    """Counts of independent events of which `mu` are expected."""
+    """Counts of independent events of which `mu` are expected; or exp(`log_mu`), which never leaves the log scale."""
 
     mu: Nonnegative
     support = nonnegative_integer
     law = poisson_law
+    arguments = "mu log_mu"
+    alternatives = (given(lambda log_mu: (exp(log_mu),), keep=True, log_mu=real),)
     formula = r"\frac{\mu^x e^{-\mu}}{x!}"
     source = "https://en.wikipedia.org/wiki/Poisson_distribution"
     oracle = "stats.poisson(mu)"
 
     def logp(self, x: Any) -> Any:
-        return times_log(x, self.mu) - gammaln(x + 1) - self.mu
+        log_mu = argument_of(exp, self.mu)
+        counted = times_log(x, self.mu) if log_mu is None else x * log_mu
+        return counted - gammaln(x + 1) - self.mu
 
     def logcdf(self, x: Any) -> Any:
         return log_of(gammaincc(x + 1.0, self.mu), gammainc(x + 1.0, self.mu))
@@ -154,23 +163,29 @@ class Poisson(Distribution):
 
 def mean_of_odds(n: Any, p: Any) -> tuple[Any, Any]:
     """Mean and shape of the count of failures before the n-th success."""
-    return n * (1.0 - p) / p, n
+    odds = log_odds_of(as_tensor_variable(p))
+    return n * (1.0 - p) / p if odds is None else exp(log(n) - odds), n
 
 
 @distribution
 class NegativeBinomial(Distribution):
-    """Counts of mean `mu`, variance mu + mu**2 / `alpha`; or failures before the `n`-th success of probability `p`."""
+    """Counts of mean `mu`, variance mu + mu**2 / `alpha`; or failures before the `n`-th success of probability `p`.
+
+    With `log_mu` for the mean, or `logit_p` for the probability, nothing leaves the log scale.
+    """
 
     mu: Nonnegative
     alpha: Positive
     support = nonnegative_integer
     law = overdispersed_law
     also = MappingProxyType({negative_binomial_law: mean_of_odds})
-    arguments = "mu alpha p n"
+    arguments = "mu alpha p n log_mu logit_p"
     alternatives = (
         given(mean_of_odds, n=positive, p=open_unit_interval),
         given(lambda mu, n: (mu, n), n=positive),
         given(lambda alpha, p: mean_of_odds(n=alpha, p=p), p=open_unit_interval),
+        given(lambda log_mu, alpha: (exp(log_mu), alpha), keep=True, log_mu=real),
+        given(lambda n, logit_p: mean_of_odds(n, sigmoid(logit_p)), keep=True, n=positive, logit_p=real),
     )
     formula = (
         r"\binom{x+\alpha-1}{x} \left(\frac{\alpha}{\mu+\alpha}\right)^\alpha \left(\frac{\mu}{\mu+\alpha}\right)^x"
@@ -179,9 +194,11 @@ class NegativeBinomial(Distribution):
     oracle = "stats.nbinom(alpha, alpha / (mu + alpha))"
 
     def logp(self, x: Any) -> Any:
-        n = self.alpha
-        count = gammaln(x + n) - gammaln(n) - gammaln(x + 1)
-        return count + times_log(x, self.mu) - x * log(n) - (x + n) * log1p(self.mu / n)
+        count = log_rising(self.alpha, x) - gammaln(x + 1)
+        log_mu = argument_of(exp, self.mu)
+        if log_mu is None:
+            return count + times_log(x, self.mu) - (x + self.alpha) * log1p(self.mu / self.alpha)
+        return count + x * log_mu - (x + self.alpha) * softplus(log_mu - log(self.alpha))
 
     def tails(self, x: Any) -> tuple[Any, Any]:
         """P(X <= x) and P(X > x)."""
@@ -203,28 +220,28 @@ class NegativeBinomial(Distribution):
 
 @distribution
 class Geometric(Distribution):
-    """The number of trials up to the first success, each trial succeeding with probability `p`."""
+    """The number of trials up to the first success, each succeeding with probability `p`, or log odds `logit_p`."""
 
     p: PositiveUnitInterval
     support = positive_integer
     law = geometric_law
+    arguments = "p logit_p"
+    alternatives = (given(lambda logit_p: (sigmoid(logit_p),), keep=True, logit_p=real),)
     formula = r"p (1-p)^{x-1}"
     source = "https://en.wikipedia.org/wiki/Geometric_distribution"
     oracle = "stats.geom(p)"
 
     def logp(self, x: Any) -> Any:
-        return log(self.p) + times_log1p(x - 1.0, -self.p)
+        odds = log_odds_of(self.p)
+        failed = times_log1p(x - 1.0, -self.p) if odds is None else -(x - 1.0) * softplus(odds)
+        return failed + (log(self.p) if odds is None else -softplus(-odds))
 
     def logccdf(self, x: Any) -> Any:
-        return x * log1p(-self.p)
+        odds = log_odds_of(self.p)
+        return x * log1p(-self.p) if odds is None else -x * softplus(odds)
 
     def logcdf(self, x: Any) -> Any:
         return log1mexp(self.logccdf(x))
-
-    def icdf(self, q: Any) -> Any:
-        found = ceil(log1p(-q) / log1p(-self.p))
-        enough = le(q, -expm1(self.logccdf(found - 1.0)))  # rounding may have gone one too far
-        return cast(maximum(switch(enough, found - 1.0, found), 1.0), "int64")
 
     def mean(self) -> Any:
         return 1.0 / self.p
@@ -262,11 +279,6 @@ class DiscreteUniform(Distribution):
 
     def logccdf(self, x: Any) -> Any:
         return log(self.upper - x) - log(self.count)
-
-    def icdf(self, q: Any) -> Any:
-        found = ceil(q * self.count)
-        enough = le(q, (found - 1.0) / self.count)  # rounding may have gone one too far
-        return cast(maximum(switch(enough, found - 1.0, found), 1.0) + (self.lower - 1), "int64")
 
     def mean(self) -> Any:
         return 0.5 * (self.lower + self.upper)

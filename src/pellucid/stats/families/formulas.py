@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.stats.bounds import known
 from pellucid.stats.constraint import positive
 from pellucid.tensor.arithmetic import bitwise_and, eq, gt, lt, sqr, switch
+from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Subtensor
 from pellucid.tensor.reduce import Softmax, log_softmax
 from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
@@ -49,17 +50,22 @@ def log_of(probability: TensorVariable, complement: TensorVariable) -> TensorVar
 VIEWS = BroadcastTo, DimShuffle, Gather, Reshape, SpecifyShape, Subtensor
 
 
-def log_odds_of(p: TensorVariable) -> TensorVariable | None:
-    """The x of p = sigmoid(x), if that is what p is, or elements of it."""
-    owner = p.owner
+def argument_of(function: Elementwise, y: TensorVariable) -> TensorVariable | None:
+    """The x of y = function(x), if that is what y is, or elements of it."""
+    owner = y.owner
     if owner is None:
         return None
-    if owner.op is sigmoid:
+    if owner.op is function:
         return owner.inputs[0]  # type: ignore[return-value]
     if not isinstance(owner.op, VIEWS):
         return None
-    inner = log_odds_of(owner.inputs[0])  # type: ignore[arg-type]
+    inner = argument_of(function, owner.inputs[0])  # type: ignore[arg-type]
     return None if inner is None else owner.op(inner, *owner.inputs[1:])
+
+
+def log_odds_of(p: TensorVariable) -> TensorVariable | None:
+    """The x of p = sigmoid(x), if that is what p is, or elements of it."""
+    return argument_of(sigmoid, p)
 
 
 def log_probabilities(p: TensorVariable) -> TensorVariable:
