@@ -53,7 +53,12 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         walk,
     )
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
-    from pellucid.inference.predictive import sample_prior_predictive
+    from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
+    from pellucid.inference.predictive import (
+        ImplicitFreezeWarning,
+        sample_posterior_predictive,
+        sample_prior_predictive,
+    )
     from pellucid.inference.sample import sample
     from pellucid.inference.summary import summary
     from pellucid.jacobian import hessian, jacobian
@@ -102,7 +107,8 @@ MODULES = {
         "io_toposort orphans_between toposort truncated_graph_inputs variable_depends_on vars_between walk"
     ),
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
-    "pellucid.inference.predictive": "sample_prior_predictive",
+    "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
+    "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.summary": "summary",
     "pellucid.jacobian": "hessian jacobian",
