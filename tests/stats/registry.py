@@ -9,7 +9,7 @@ from scipy import stats
 from pellucid.compile.numpy import compile as interpret
 from pellucid.stats import DISTRIBUTIONS, families
 from pellucid.tensor.types import TensorType
-from stats import oracles
+from stats import oracles, references
 
 families.load_all()
 
@@ -49,7 +49,7 @@ def grid(name, low=0.0, high=np.inf):
 
 def scipy_at(family, rows):
     """SciPy's distribution at arrays of parameters."""
-    names = {"stats": stats, "oracles": oracles, "np": np}
+    names = {"stats": stats, "oracles": oracles, "references": references, "np": np}
     return eval(family.oracle, names, dict(zip(family.parameters, rows, strict=True)))  # noqa: S307
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.stats.bijection import Bijection, default_bijection
 from pellucid.stats.bounds import DRAWS, known
-from pellucid.stats.constraint import Constraint, both
+from pellucid.stats.constraint import Constraint, Interval, both
 from pellucid.stats.parameters import (
     MISSING,
     Alternative,
@@ -21,6 +21,7 @@ from pellucid.stats.parameters import (
     read_fields,
     read_parametrization,
 )
+from pellucid.stats.quantiles import search_quantile
 from pellucid.stats.quantiles_discrete import search
 from pellucid.tensor.arithmetic import floor, switch
 from pellucid.tensor.broadcast import shape_error
@@ -199,6 +200,8 @@ class Distribution:
         """The least value whose cdf is q, for q in (0, 1)."""
         if self.discrete and not self.law.ndim_supp:
             return search(self, q)
+        if isinstance(self.support, Interval) and type(self).logcdf is not Distribution.logcdf:
+            return search_quantile(self, as_tensor_variable(q))
         raise Undefined(f"The quantile function (icdf) of {type(self).__name__} is not implemented.")
 
     def mean(self) -> Any:

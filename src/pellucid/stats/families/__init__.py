@@ -7,10 +7,12 @@ from typing import Any
 
 FAMILIES = {
     "bounded": "Beta Uniform",
-    "continuous": "Cauchy Flat Laplace Normal StudentT",
+    "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
+    "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
     "multivariate": "Dirichlet MvNormal",
-    "positive": "Exponential Gamma HalfCauchy HalfFlat HalfNormal InverseGamma LogNormal Lognormal",
+    "positive": "ChiSquared Exponential Gamma HalfCauchy HalfFlat HalfNormal HalfStudentT InverseGamma LogNormal "
+    "Lognormal Pareto Weibull",
 }
 """Each file of this folder and the public names in it: the one place where a distribution is listed."""
 

@@ -5,15 +5,38 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.stats.constraint import Positive, Real, positive, real
+import numpy as np
+
+from pellucid.stats.constraint import Positive, Real, open_unit_interval, positive, real
 from pellucid.stats.distribution import Distribution, Undefined, distribution
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, log_gamma_step
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of
 from pellucid.stats.parameters import given
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import lt, minimum, sign, sqr, switch
-from pellucid.tensor.random import cauchy_law, flat_law, laplace_law, normal_law, student_t_law
-from pellucid.tensor.special import betainc, betaincinv, log_ndtr, ndtri
-from pellucid.tensor.transcendental import arctan2, exp, log, log1p, sqrt, tan
+from pellucid.tensor.draws import law
+from pellucid.tensor.random import (
+    cauchy_law,
+    flat_law,
+    gumbel_law,
+    laplace_law,
+    logistic_law,
+    normal_law,
+    student_t_law,
+)
+from pellucid.tensor.special import betainc, betaincinv, erf, erfc, erfcinv, log_ndtr, ndtri
+from pellucid.tensor.transcendental import arctan2, exp, log, log1mexp, log1p, logit, softplus, sqrt, tan
+
+EULER = 0.57721566490153286
+"""The mean of a standard Gumbel variable: Euler's constant."""
+
+asymmetric_laplace_law = law(
+    "asymmetric_laplace",
+    "kappa mu b",
+    lambda rng, size, kappa, mu, b: (
+        mu + (rng.standard_exponential(size) / kappa - rng.standard_exponential(size) * kappa) / b
+    ),
+)
+moyal_law = law("moyal", "mu sigma", lambda rng, size, mu, sigma: mu - sigma * np.log(rng.standard_normal(size) ** 2))
 
 
 def scale_of_precision(tau: Any) -> Any:
@@ -176,6 +199,140 @@ class Laplace(Distribution):
 
     def mean(self) -> Any:
         return self.mu
+
+
+@distribution
+class AsymmetricLaplace(Distribution):
+    """Exponential tails of rates `kappa` b above `mu` and b / `kappa` below; or with `q` = P(X <= mu) for kappa."""
+
+    kappa: Positive
+    mu: Real
+    b: Positive
+    support = real
+    law = asymmetric_laplace_law
+    arguments = "kappa mu b q"
+    alternatives = (given(lambda q, mu, b: (sqrt(q / (1.0 - q)), mu, b), q=open_unit_interval),)
+    formula = r"\frac{b}{\kappa + 1/\kappa}\, e^{-(x-\mu)\, b\, s\, \kappa^s}, \quad s = \mathrm{sgn}(x-\mu)"
+    source = "https://en.wikipedia.org/wiki/Asymmetric_Laplace_distribution"
+    oracle = "stats.laplace_asymmetric(kappa, mu, 1 / b)"
+
+    def logp(self, x: Any) -> Any:
+        z = (x - self.mu) * self.b
+        return log(self.b) - log(self.kappa + 1.0 / self.kappa) - switch(z > 0, z * self.kappa, -z / self.kappa)
+
+    def tails(self, x: Any) -> tuple[Any, Any, Any]:
+        """Whether x is above mu, and the logarithms of P(X <= x) below mu and of P(X > x) above it."""
+        z = (x - self.mu) * self.b
+        below = switch(z > 0, 0.0, z) / self.kappa - log1p(1.0 / sqr(self.kappa))
+        return z > 0, below, switch(z > 0, -z, 0.0) * self.kappa - log1p(sqr(self.kappa))
+
+    def logcdf(self, x: Any) -> Any:
+        up, below, above = self.tails(x)
+        return switch(up, log1mexp(above), below)
+
+    def logccdf(self, x: Any) -> Any:
+        up, below, above = self.tails(x)
+        return switch(up, above, log1mexp(below))
+
+    def icdf(self, q: Any) -> Any:
+        low = (log(q) + log1p(1.0 / sqr(self.kappa))) * self.kappa
+        high = -(log1p(-q) + log1p(sqr(self.kappa))) / self.kappa
+        return self.mu + switch(q < 1.0 / (1.0 + 1.0 / sqr(self.kappa)), low, high) / self.b
+
+    def mean(self) -> Any:
+        return self.mu + (1.0 / self.kappa - self.kappa) / self.b
+
+
+@distribution
+class Logistic(Distribution):
+    """The logistic distribution with mean `mu` and scale `s`: what the log odds of a uniform number follow."""
+
+    mu: Real = 0.0
+    s: Positive = 1.0
+    support = real
+    law = logistic_law
+    formula = r"\frac{e^{-(x-\mu)/s}}{s\left(1 + e^{-(x-\mu)/s}\right)^2}"
+    source = "https://en.wikipedia.org/wiki/Logistic_distribution"
+    oracle = "stats.logistic(mu, s)"
+
+    def logp(self, x: Any) -> Any:
+        z = abs_((x - self.mu) / self.s)
+        return -z - 2.0 * softplus(-z) - log(self.s)
+
+    def logcdf(self, x: Any) -> Any:
+        return -softplus((self.mu - x) / self.s)
+
+    def logccdf(self, x: Any) -> Any:
+        return -softplus((x - self.mu) / self.s)
+
+    def icdf(self, q: Any) -> Any:
+        return self.mu + self.s * logit(q)
+
+    def mean(self) -> Any:
+        return self.mu
+
+
+@distribution
+class Gumbel(Distribution):
+    """The greatest of many: the Gumbel distribution with mode `mu` and scale `beta`."""
+
+    mu: Real
+    beta: Positive
+    support = real
+    law = gumbel_law
+    formula = r"\frac{1}{\beta} e^{-z - e^{-z}}, \quad z = \frac{x-\mu}{\beta}"
+    source = "https://en.wikipedia.org/wiki/Gumbel_distribution"
+    oracle = "stats.gumbel_r(mu, beta)"
+
+    def logp(self, x: Any) -> Any:
+        z = (x - self.mu) / self.beta
+        return -z - exp(-z) - log(self.beta)
+
+    def logcdf(self, x: Any) -> Any:
+        return -exp((self.mu - x) / self.beta)
+
+    def logccdf(self, x: Any) -> Any:
+        z = (x - self.mu) / self.beta
+        far = z > 40.0  # where P(X > x) = exp(-z) to the last digit, also when that underflows
+        return switch(far, -z, log1mexp(-exp(-switch(far, 0.0, z))))
+
+    def icdf(self, q: Any) -> Any:
+        return self.mu - self.beta * log(-log(q))
+
+    def mean(self) -> Any:
+        return self.mu + EULER * self.beta
+
+
+@distribution
+class Moyal(Distribution):
+    """Energy lost by fast particles: the Moyal distribution with mode `mu` and scale `sigma`."""
+
+    mu: Real = 0.0
+    sigma: Positive = 1.0
+    support = real
+    law = moyal_law
+    formula = r"\frac{1}{\sigma\sqrt{2\pi}} e^{-(z + e^{-z})/2}, \quad z = \frac{x-\mu}{\sigma}"
+    source = "https://reference.wolfram.com/language/ref/MoyalDistribution.html"
+    oracle = "stats.moyal(mu, sigma)"
+
+    def logp(self, x: Any) -> Any:
+        z = (x - self.mu) / self.sigma
+        return -0.5 * (z + exp(-z)) - log(self.sigma) - HALF_LOG_TWO_PI
+
+    def logcdf(self, x: Any) -> Any:
+        return math.log(2) + log_ndtr(-exp(0.5 * (self.mu - x) / self.sigma))
+
+    def logccdf(self, x: Any) -> Any:
+        half = 0.5 * (x - self.mu) / self.sigma
+        far = half > 20.0  # where erf is linear to the last digit, also when its argument underflows
+        u = exp(-switch(far, 0.0, half)) / ROOT_TWO
+        return switch(far, 0.5 * math.log(2 / math.pi) - half, log_of(erf(u), erfc(u)))
+
+    def icdf(self, q: Any) -> Any:
+        return self.mu - self.sigma * (math.log(2) + 2.0 * log(erfcinv(q)))
+
+    def mean(self) -> Any:
+        return self.mu + (EULER + math.log(2)) * self.sigma
 
 
 @distribution

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from pellucid.stats.constraint import Positive, Real, at_least, nonnegative, positive
 from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.continuous import scale_of_precision
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_of, minus, times_log
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of, minus, times_log
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import minimum, sqr, switch
+from pellucid.tensor.arithmetic import lt, minimum, sqr, switch
+from pellucid.tensor.draws import law
 from pellucid.tensor.random import (
+    chisquare_law,
     exponential_law,
     gamma_law,
     half_cauchy_law,
@@ -19,8 +23,12 @@ from pellucid.tensor.random import (
     half_normal_law,
     inverse_gamma_law,
     lognormal_law,
+    pareto_law,
+    weibull_law,
 )
 from pellucid.tensor.special import (
+    betainc,
+    betaincinv,
     erf,
     erfc,
     erfinv,
@@ -32,9 +40,13 @@ from pellucid.tensor.special import (
     log_ndtr,
     ndtri,
 )
-from pellucid.tensor.transcendental import arctan2, exp, log, log1mexp, log1p, tan
+from pellucid.tensor.transcendental import arctan2, exp, log, log1mexp, log1p, sqrt, tan
 
 TWO_OVER_PI = 2 / math.pi
+
+half_student_t_law = law(
+    "halfstudentt", "nu sigma", lambda rng, size, nu, sigma: sigma * np.abs(rng.standard_t(nu, size))
+)
 
 
 @distribution
@@ -73,6 +85,58 @@ class HalfNormal(Distribution):
 
     def support_point(self) -> Any:
         return self.loc + self.sigma
+
+
+@distribution
+class HalfStudentT(Distribution):
+    """The absolute value of Student's t around 0: `nu` degrees of freedom, scale `sigma` (or `lam` = 1 / sigma**2)."""
+
+    nu: Positive
+    sigma: Positive = 1.0
+    support = nonnegative
+    law = half_student_t_law
+    arguments = "nu sigma lam"
+    alternatives = (given(lambda nu, lam: (nu, scale_of_precision(lam)), lam=positive),)
+    formula = (
+        r"\frac{2\,\Gamma(\frac{\nu+1}{2})}{\Gamma(\frac{\nu}{2})\sqrt{\pi\nu}\,\sigma}"
+        r"\left(1 + \frac{x^2}{\nu\sigma^2}\right)^{-\frac{\nu+1}{2}}"
+    )
+    source = "https://en.wikipedia.org/wiki/Folded-t_and_half-t_distributions"
+    oracle = "references.half_t(nu, 0, sigma)"
+
+    def logp(self, x: Any) -> Any:
+        nu = self.nu
+        constant = log_gamma_step(0.5 * nu) + math.log(2) - 0.5 * log(math.pi * nu) - log(self.sigma)
+        return constant - 0.5 * (nu + 1.0) * log1p(sqr(x / self.sigma) / nu)
+
+    def probabilities(self, x: Any) -> tuple[Any, Any]:
+        """P(X <= x) and P(X > x): the one from the side whose argument is not rounded, the other as the rest to 1."""
+        square = sqr(x / self.sigma) / self.nu
+        near = square < 1.0
+        below = betainc(0.5, 0.5 * self.nu, 1.0 / (1.0 + 1.0 / switch(near, square, 1.0)))
+        above = betainc(0.5 * self.nu, 0.5, 1.0 / (1.0 + switch(near, 1.0, square)))
+        return switch(near, below, 1.0 - above), switch(near, 1.0 - below, above)
+
+    def logcdf(self, x: Any) -> Any:
+        return log_of(*self.probabilities(x))
+
+    def logccdf(self, x: Any) -> Any:
+        return log_of(*self.probabilities(x)[::-1])
+
+    def icdf(self, q: Any) -> Any:
+        near = q < 0.5
+        inner = betaincinv(0.5, 0.5 * self.nu, switch(near, q, 0.5))
+        outer = betaincinv(0.5 * self.nu, 0.5, switch(near, 0.5, 1.0 - q))
+        return self.sigma * sqrt(self.nu * switch(near, inner / (1.0 - inner), (1.0 - outer) / outer))
+
+    def mean(self) -> Any:
+        finite = self.nu > 1.0
+        nu = switch(finite, self.nu, 2.0)
+        above_one = 2.0 * sqrt(nu / math.pi) * exp(log_gamma_step(0.5 * nu)) / (nu - 1.0)
+        return self.sigma * switch(finite, above_one, math.inf)
+
+    def support_point(self) -> Any:
+        return self.sigma
 
 
 @distribution
@@ -250,6 +314,111 @@ class LogNormal(Distribution):
 
 
 Lognormal = LogNormal
+
+
+@distribution
+class ChiSquared(Distribution):
+    """The sum of the squares of `nu` standard normal variables: a gamma variable of shape nu / 2 and scale 2."""
+
+    nu: Positive
+    support = nonnegative
+    law = chisquare_law
+    formula = r"\frac{x^{\nu/2-1} e^{-x/2}}{2^{\nu/2}\,\Gamma(\nu/2)}"
+    source = "https://en.wikipedia.org/wiki/Chi-squared_distribution"
+    oracle = "stats.chi2(nu)"
+
+    @property
+    def gamma(self) -> Gamma:
+        """The same as a gamma distribution."""
+        return Gamma.of(0.5 * self.nu, 2.0)
+
+    def logp(self, x: Any) -> Any:
+        return self.gamma.logp(x)
+
+    def logcdf(self, x: Any) -> Any:
+        return self.gamma.logcdf(x)
+
+    def logccdf(self, x: Any) -> Any:
+        return self.gamma.logccdf(x)
+
+    def icdf(self, q: Any) -> Any:
+        return self.gamma.icdf(q)
+
+    def mean(self) -> Any:
+        return self.nu
+
+
+@distribution
+class Weibull(Distribution):
+    """The Weibull distribution with shape `alpha` and scale `beta`: lifetimes whose hazard is a power of age."""
+
+    alpha: Positive
+    beta: Positive
+    support = nonnegative
+    law = weibull_law
+    formula = r"\frac{\alpha}{\beta} \left(\frac{x}{\beta}\right)^{\alpha-1} e^{-(x/\beta)^\alpha}"
+    source = "https://en.wikipedia.org/wiki/Weibull_distribution"
+    oracle = "stats.weibull_min(alpha, 0, beta)"
+
+    def logp(self, x: Any) -> Any:
+        z = x / self.beta
+        return log(self.alpha / self.beta) + times_log(self.alpha - 1.0, z) - z**self.alpha
+
+    def logcdf(self, x: Any) -> Any:
+        z = x / self.beta
+        power = z**self.alpha
+        small = lt(power, 1e-17)  # where P(X <= x) = z**alpha to the last digit, also when that underflows
+        return switch(small, self.alpha * log(z), log1mexp(-switch(small, 1.0, power)))
+
+    def logccdf(self, x: Any) -> Any:
+        return -((x / self.beta) ** self.alpha)
+
+    def icdf(self, q: Any) -> Any:
+        return self.beta * (-log1p(-q)) ** (1.0 / self.alpha)
+
+    def mean(self) -> Any:
+        return self.beta * exp(gammaln(1.0 + 1.0 / self.alpha))
+
+    def support_point(self) -> Any:
+        return self.beta * exp(minimum(gammaln(1.0 + 1.0 / self.alpha), 100.0))  # the mean, unless it is absurd
+
+
+@distribution
+class Pareto(Distribution):
+    """Numbers from `m` up whose tail is the power -`alpha`."""
+
+    alpha: Positive
+    m: Positive
+    support = at_least("m")
+    law = pareto_law
+    formula = r"\frac{\alpha m^\alpha}{x^{\alpha+1}}"
+    source = "https://en.wikipedia.org/wiki/Pareto_distribution"
+    oracle = "stats.pareto(alpha, 0, m)"
+
+    def excess(self, x: Any) -> Any:
+        """log(x / m), exact near m."""
+        near = lt(x, 2.0 * self.m)
+        return switch(near, log1p((x - self.m) / self.m), log(x / self.m))
+
+    def logp(self, x: Any) -> Any:
+        return log(self.alpha) - log(x) - self.alpha * self.excess(x)
+
+    def logcdf(self, x: Any) -> Any:
+        return log1mexp(-self.alpha * self.excess(x))
+
+    def logccdf(self, x: Any) -> Any:
+        return -self.alpha * self.excess(x)
+
+    def icdf(self, q: Any) -> Any:
+        return self.m * exp(-log1p(-q) / self.alpha)
+
+    def mean(self) -> Any:
+        finite = self.alpha > 1.0
+        alpha = switch(finite, self.alpha, 2.0)
+        return self.m * switch(finite, alpha / (alpha - 1.0), math.inf)
+
+    def support_point(self) -> Any:
+        return self.m * exp(minimum(math.log(2) / self.alpha, 100.0))  # the median, unless it is absurd
 
 
 @distribution

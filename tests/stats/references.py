@@ -1,0 +1,83 @@
+"""Continuous distributions that SciPy lacks or knows to few digits, from their definitions, as SciPy distributions."""
+
+import numpy as np
+from scipy import special, stats
+
+
+class HalfT(stats.rv_continuous):
+    """The absolute value of Student's t."""
+
+    def _logpdf(self, x, nu):
+        return np.log(2) + stats.t.logpdf(x, nu)
+
+    def _cdf(self, x, nu):
+        near = special.betainc(0.5, nu / 2, x**2 / (nu + x**2))
+        return np.where(x**2 < nu, near, 1 - special.betainc(nu / 2, 0.5, nu / (nu + x**2)))
+
+    def _sf(self, x, nu):
+        return np.where(x**2 < nu, 1 - self._cdf(x, nu), special.betainc(nu / 2, 0.5, nu / (nu + x**2)))
+
+    def _ppf(self, q, nu):
+        low = np.sqrt(nu / (1 / special.betaincinv(0.5, nu / 2, np.minimum(q, 0.1)) - 1))
+        return np.where(q <= 0.1, low, -stats.t.ppf((1 - q) / 2, nu))
+
+    def _stats(self, nu):
+        mean = 2 * np.sqrt(nu / np.pi) * np.exp(special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2)) / (nu - 1)
+        return np.where(nu > 1, mean, np.inf), None, None, None
+
+
+class Kumaraswamy(stats.rv_continuous):
+    """Numbers in (0, 1) with P(X > x) = (1 - x**a)**b."""
+
+    def _logpdf(self, x, a, b):
+        return np.log(a * b) + special.xlogy(a - 1, x) + special.xlogy(b - 1, -np.expm1(a * np.log(x)))
+
+    def _cdf(self, x, a, b):
+        return -np.expm1(b * np.log1p(-(x**a)))
+
+    def _logcdf(self, x, a, b):
+        return np.log(self._cdf(x, a, b))
+
+    def _sf(self, x, a, b):
+        return (-np.expm1(a * np.log(x))) ** b
+
+    def _ppf(self, q, a, b):
+        return (-np.expm1(np.log1p(-q) / b)) ** (1 / a)
+
+    def _stats(self, a, b):
+        return np.exp(np.log(b) + special.betaln(1 + 1 / a, b)), None, None, None
+
+
+class LogitNormal(stats.rv_continuous):
+    """Numbers in (0, 1) whose log odds are normal."""
+
+    def _argcheck(self, mu, sigma):
+        return sigma > 0
+
+    def _logpdf(self, x, mu, sigma):
+        return stats.norm.logpdf(special.logit(x), mu, sigma) - np.log(x) - np.log1p(-x)
+
+    def _cdf(self, x, mu, sigma):
+        return stats.norm.cdf(special.logit(x), mu, sigma)
+
+    def _logcdf(self, x, mu, sigma):
+        return stats.norm.logcdf(special.logit(x), mu, sigma)
+
+    def _sf(self, x, mu, sigma):
+        return stats.norm.sf(special.logit(x), mu, sigma)
+
+    def _logsf(self, x, mu, sigma):
+        return stats.norm.logsf(special.logit(x), mu, sigma)
+
+    def _ppf(self, q, mu, sigma):
+        return special.expit(mu + sigma * special.ndtri(q))
+
+    def _stats(self, mu, sigma):
+        z, step = np.linspace(-9, 9, 40_001, retstep=True)
+        value = special.expit(np.asarray(mu)[..., None] + np.asarray(sigma)[..., None] * z) * stats.norm.pdf(z)
+        return value.sum(-1) * step, None, None, None
+
+
+half_t = HalfT(a=0.0, name="half_t")
+kumaraswamy = Kumaraswamy(a=0.0, b=1.0, name="kumaraswamy")
+logit_normal = LogitNormal(a=0.0, b=1.0, name="logit_normal")
