@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.nodes import Variable
-from pellucid.graph.provenance import describe
-from pellucid.stats import families
+from pellucid.graph.replace import replace_all
+from pellucid.graph.traverse import ancestors, toposort
 from pellucid.stats.bijection import Bijection
-from pellucid.stats.bounds import bounds_of, known
-from pellucid.stats.constraint import positive
-from pellucid.stats.derived import NotDerivable, Step, is_discrete, undo
-from pellucid.stats.distribution import BY_LAW, Distribution
-from pellucid.tensor.arithmetic import switch
-from pellucid.tensor.draws import Draw
+from pellucid.stats.derivations.core import measure
+from pellucid.stats.derivations.joint import as_given, conditional_variables
+from pellucid.stats.recognise import NotDerivable, distribution_of, is_draw
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.reduce import all as all_
-from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_to, dim
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
-
-
-def is_draw(rv: Variable) -> bool:
-    """Whether a variable is itself a draw from a law."""
-    return rv.owner is not None and isinstance(rv.owner.op, Draw) and isinstance(rv, TensorVariable)
-
-
-def distribution_of(rv: Variable) -> Distribution:
-    """The distribution of a draw, with the draw's own inputs as parameters.
-
-    Raises
-    ------
-    NotDerivable
-        When `rv` is no draw, or its law has no distribution.
-
-    Examples
-    --------
-    >>> from pellucid.stats import Normal
-    >>> distribution_of(Normal.dist(1.0, 2.0))
-    Normal(mu=1., sigma=2.)
-    """
-    if not is_draw(rv):
-        raise NotDerivable(f"{rv} is no draw from a distribution{made_at(rv)}.")
-    law = rv.owner.op.law  # type: ignore[union-attr]
-    if law.density is not None:
-        return law.density(law, *rv.owner.inputs[2:])  # type: ignore[union-attr]
-    if law not in BY_LAW:
-        families.load_all()
-    if law not in BY_LAW:
-        raise NotDerivable(f"No distribution is declared for the law {law.name} of {rv}{made_at(rv)}.")
-    family, convert = BY_LAW[law]
-    return family.of(*convert(*rv.owner.inputs[2:]))  # type: ignore[union-attr]
-
-
-def made_at(rv: Variable) -> str:
-    """Where a variable was made, for errors."""
-    return f" (made at {describe(rv.owner.line)})" if rv.owner is not None else ""
 
 
 def default_transform(rv: Variable) -> Bijection | None:
@@ -109,13 +66,16 @@ def logp(rv: Variable, value: Any) -> TensorVariable:
     Parameters
     ----------
     rv : variable
-        A draw, or an invertible function of one draw: a + b * x, exp(x), sigmoid(x), ...
+        A draw, or an expression of draws by the rules of :mod:`pellucid.stats.derivations`: invertible functions,
+        powers, rounding, clipping, comparisons, mixtures, joined, moved, picked and sorted draws, matrix products,
+        cumulative sums, loops.
     value : variable, array or number
 
     Returns
     -------
     variable
-        -inf outside the support. One number for each draw: the axes of a multivariate draw are summed over.
+        -inf outside the support. One number for each draw: the axes of a multivariate draw are summed over. Where a
+        value has a probability, as the bound of a clipped variable has, it is the log of that.
 
     Raises
     ------
@@ -127,102 +87,115 @@ def logp(rv: Variable, value: Any) -> TensorVariable:
     >>> import pellucid.stats as ps
     >>> print(ps.logp(ps.Normal.dist(0, 1), 0.0).eval().round(4))
     -0.9189
+    >>> import pellucid.tensor as pt
+    >>> print(ps.logp(pt.clip(ps.Normal.dist(0, 1), -1, 1), 1.0).eval().round(4))
+    -1.841
     """
     x = as_value(rv, value)
-    return log_density(rv, x)
-
-
-def log_density(rv: Variable, x: TensorVariable) -> TensorVariable:
-    """The log-density at a value that is a tensor: of a draw its own, of an expression that of its random input."""
-    if is_draw(rv):
-        return distribution_of(rv).log_density(x)
-    step = undo(rv, x)
-    found = log_density(step.inner, step.value)
-    if not is_discrete(rv):
-        found = found - summed_over_support(step, found)
-    return found if step.possible is None else switch(over_support(step.possible, found), found, -np.inf)
-
-
-def summed_over_support(step: Step, density: TensorVariable) -> TensorVariable:
-    """The log-slopes, added up over the axes of one multivariate draw."""
-    axes = tuple(range(density.ndim - step.inner.ndim, 0))
-    slope = step.log_slope
-    if axes and slope.ndim < step.inner.ndim:
-        slope = broadcast_to(slope, [dim(step.inner, i) for i in range(step.inner.ndim)])
-    return sum_(slope, axis=axes) if axes else slope
-
-
-def over_support(condition: TensorVariable, density: TensorVariable) -> TensorVariable:
-    """A condition on elements as one on draws."""
-    axes = tuple(range(density.ndim - condition.ndim, 0))
-    return all_(condition, axis=axes) if axes else condition
+    return measure(rv).log_density(x)
 
 
 def logcdf(rv: Variable, value: Any) -> TensorVariable:
     """The log of P(rv <= value), elementwise."""
-    return log_probability(rv, as_value(rv, value), above=False)
+    return measure(rv).log_cdf(as_value(rv, value))
 
 
 def logccdf(rv: Variable, value: Any) -> TensorVariable:
     """The log of P(rv > value), elementwise; accurate in the upper tail."""
-    return log_probability(rv, as_value(rv, value), above=True)
-
-
-def log_probability(rv: Variable, x: TensorVariable, *, above: bool) -> TensorVariable:
-    """log P(rv <= x), or log P(rv > x) when `above`."""
-    if is_draw(rv):
-        return distribution_of(rv).log_probability(x, above=above)
-    step = monotone_step(rv, x)
-    same = log_probability(step.inner, step.value, above=above)
-    if not is_one(step.rising):
-        turned = log_probability(step.inner, step.value, above=not above)
-        same = turned if is_minus_one(step.rising) else switch(step.rising > 0, same, turned)
-    return outside_range(rv, x, same, above=above)
-
-
-def is_one(rising: Any) -> bool:
-    """Whether a direction is known to be up."""
-    return (isinstance(rising, int) and rising == 1) or (isinstance(rising, TensorVariable) and known(positive, rising))
-
-
-def is_minus_one(rising: Any) -> bool:
-    """Whether a direction is known to be down."""
-    return (isinstance(rising, int) and rising == -1) or (
-        isinstance(rising, TensorVariable) and known(positive, -rising)
-    )
-
-
-def monotone_step(rv: Variable, x: TensorVariable) -> Step:
-    """Undo the last op, which must rise or fall throughout."""
-    step = undo(rv, x)
-    if isinstance(step.rising, int) and step.rising == 0:
-        raise NotDerivable(
-            f"{rv}{made_at(rv)} neither rises nor falls with {step.inner}: only its logp can be derived."
-        )
-    if is_discrete(rv):
-        raise NotDerivable(f"{rv}{made_at(rv)} is a function of whole numbers: only its logp can be derived.")
-    return step
-
-
-def outside_range(rv: Variable, x: TensorVariable, found: TensorVariable, *, above: bool) -> TensorVariable:
-    """`found` inside the range of `rv`; below it nothing, above it everything."""
-    b = bounds_of(rv)
-    if not np.isinf(b.high):
-        found = switch(x >= b.high, -np.inf if above else 0.0, found)
-    return found if np.isinf(b.low) else switch(x <= b.low, 0.0 if above else -np.inf, found)
+    return measure(rv).log_cdf(as_value(rv, value), above=True)
 
 
 def icdf(rv: Variable, q: Any) -> TensorVariable:
     """The quantile of `rv` at the probabilities `q`; NaN outside [0, 1]."""
-    return quantile(rv, as_tensor_variable(q, dtype="float64"))
+    return measure(rv).quantile(as_tensor_variable(q, dtype="float64"))
 
 
-def quantile(rv: Variable, q: TensorVariable) -> TensorVariable:
-    """The quantile at probabilities that are a tensor: the function of the quantile of its random input."""
-    if is_draw(rv):
-        return distribution_of(rv).quantile(q)
-    step = monotone_step(rv, rv)  # type: ignore[arg-type]  # only the direction is read
-    inner = q if is_one(step.rising) else 1.0 - q if is_minus_one(step.rising) else switch(step.rising > 0, q, 1.0 - q)
-    node = rv.owner
-    inputs = [quantile(step.inner, inner) if v is step.inner else v for v in node.inputs]  # type: ignore[union-attr]
-    return node.op(*inputs)  # type: ignore[union-attr]
+def conditional_logp(
+    rv_values: Mapping[TensorVariable, Any], warn_rvs: bool = True
+) -> dict[TensorVariable, TensorVariable]:
+    """The joint log-density of several random variables as one term for each, given the values of the others.
+
+    Parameters
+    ----------
+    rv_values : mapping from random variable to value
+        Draws, or expressions of draws such as ``a + noise``, where the values of other variables are put in.
+    warn_rvs : bool
+        Whether to warn about draws that were given no value, and that the terms depend on.
+
+    Returns
+    -------
+    dict
+        The terms, under the value variables as in PyMC; a value that is an array or a number goes by its variable.
+
+    Raises
+    ------
+    NotDerivable
+        When the values of some variables determine another, or a density cannot be derived.
+
+    Examples
+    --------
+    >>> import pellucid.stats as ps
+    >>> import pellucid.tensor as pt
+    >>> a = ps.Normal.dist(0, 1, name="a")
+    >>> y = a + ps.Normal.dist(0, 2)
+    >>> a_value, y_value = pt.scalars("a_value", "y_value")
+    >>> terms = conditional_logp({a: a_value, y: y_value})
+    >>> print(terms[y_value].eval({a_value: 1.0, y_value: 1.0}).round(4))
+    -1.6121
+    """
+    values = {rv: as_value(rv, v) for rv, v in rv_values.items()}
+    terms = {rv: measure(new).log_density(values[rv]) for rv, new in conditional_variables(values).items()}
+    left = [v for v in ancestors(terms.values()) if is_draw(v)] if warn_rvs else []
+    if left:
+        warnings.warn(
+            f"The log-density depends on draws without values: {', '.join(map(str, left))}. Give values to these too.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return {rv_values[rv] if isinstance(rv_values[rv], TensorVariable) else rv: t for rv, t in terms.items()}
+
+
+def transformed_conditional_logp(
+    rvs: Sequence[TensorVariable],
+    *,
+    rvs_to_values: Mapping[TensorVariable, Any],
+    rvs_to_transforms: Mapping[TensorVariable, Bijection | None],
+    jacobian: bool = True,
+) -> list[TensorVariable]:
+    """The log-density of each of `rvs` where the values of some are unconstrained ones, under bijections.
+
+    Parameters
+    ----------
+    rvs : sequence of variables
+        Whose terms to return.
+    rvs_to_values : mapping
+        The values of all variables, unconstrained for those that have a bijection.
+    rvs_to_transforms : mapping
+        The bijections; None, or nothing, for variables without.
+    jacobian : bool
+        Whether the densities are those of the unconstrained values.
+    """
+    bijections = {rv: t for rv, t in rvs_to_transforms.items() if t is not None and rv in rvs_to_values}
+    unconstrained = {rv: as_tensor_variable(v) for rv, v in rvs_to_values.items()}
+    given: dict[Variable, Variable] = {}
+    for rv in dependency_order(unconstrained):
+        value: Any = unconstrained[rv]
+        if rv in bijections:
+            value = replace_all([bijections[rv].backward(value, *rv.owner.inputs)], given)[0]  # type: ignore[union-attr]
+        given[rv] = as_given(rv, as_value(rv, value))
+    separate = conditional_variables(given)  # type: ignore[arg-type]
+    found = []
+    for rv in rvs:
+        term: Any = measure(separate[rv]).log_density(given[rv])  # type: ignore[arg-type]
+        if rv in bijections and jacobian:
+            slope = bijections[rv].log_jac_det(unconstrained[rv], *rv.owner.inputs)  # type: ignore[union-attr]
+            term = term + replace_all([slope], given)[0]
+        found.append(term)
+    return found
+
+
+def dependency_order(variables: Iterable[TensorVariable]) -> list[TensorVariable]:
+    """Variables, those that others depend on first."""
+    wanted = list(variables)
+    places = {out: i for i, node in enumerate(toposort(wanted)) for out in node.outputs}
+    return sorted(wanted, key=lambda v: places.get(v, -1))
