@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid.tensor as pt
-from pellucid.compile.function import In, MissingInputError, Out, UnusedInputError, function
+from pellucid.compile.function import In, MissingInputError, Out, UnusedInputError, explain, function
 from pellucid.compile.shared import SharedVariable, shared
 from pellucid.testing import BACKENDS_UNDER_TEST
 
@@ -163,6 +163,18 @@ def test_shared_variables():
 def test_draws_are_new_at_each_call(backend):
     f = function([], pt.random.normal(size=3), backend=backend)
     assert not np.array_equal(f(), f())
+
+
+@each_backend
+def test_every_report_tells_the_same_things(backend):
+    x = pt.vector("x")
+    f = function([x], pt.exp(x).sum(), backend=backend)
+    f([1.0])
+    report = f.compile_report()
+    assert report["backend"] == backend
+    assert report["nodes"] == 2
+    assert {"loop_nests", "callbacks", "plan_and_write", "compile_and_link"} <= set(report)
+    assert {"llvm": "native code", "numpy": "interpreted", "jax": "JAX"}[backend] in explain(f)
 
 
 def test_the_report_says_what_was_done():

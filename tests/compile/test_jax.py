@@ -132,7 +132,7 @@ class TestFunctions:
         assert report["fixed_by_value"] == ["n"]
         assert report["signatures"] == 2
         assert report["backend"] == "jax"
-        assert report["trace_and_compile"] > 0
+        assert report["compile_and_link"] > 0
 
     def test_traced_positions(self):
         x, i = pt.matrix("x"), pt.lscalar("i")

@@ -298,7 +298,7 @@ def test_depth_types_names_and_ids():
 def test_where_it_goes(capsys):
     x = pt.vector("x")
     target = io.StringIO()
-    assert dprint(x, file=target) is target
+    assert dprint(x, file=target) is None
     assert target.getvalue() == "x [id A]\n"
     dprint(x)
     assert capsys.readouterr().out == "x [id A]\n"

@@ -149,8 +149,13 @@ class Function:
         return remake, (self.parameters, self.outputs, self.updates, self.pack, self.options)
 
     def compile_report(self) -> dict[str, Any]:
-        """What compiling did: seconds by stage, cache hit, loops, memory, callbacks (empty for the interpreter)."""
-        return dict(getattr(self.executable, "report", {}))
+        """What compiling did: seconds by stage, loops, callbacks, and what else the backend tells.
+
+        The interpreter compiles nothing: its report has no loops, and takes no seconds.
+        """
+        report = {"backend": "numpy", "nodes": len(toposort(self.rewritten)), "loop_nests": 0, "callbacks": [],
+                  "plan_and_write": 0.0, "compile_and_link": 0.0}  # fmt: skip
+        return report | getattr(self.executable, "report", {})
 
 
 def remake(
@@ -158,6 +163,9 @@ def remake(
 ) -> Function:
     """A function from a pickle, compiled again."""
     return Function(inputs, outputs, updates, pack, **options)
+
+
+KINDS_OF_CODE = {"llvm": "native code", "numpy": "interpreted NumPy", "jax": "code that JAX compiles"}
 
 
 def explain(f: Function) -> str:
@@ -169,7 +177,9 @@ def explain(f: Function) -> str:
     lines += [f"  update  {shared} <- {new}" for shared, new in f.updates.items()]
     lines.append(f"  rewritten from {before} to {len(toposort(f.rewritten))} applications")
     report = f.compile_report()
-    lines.append(f"  runs as {'native code' if report.get('backend') == 'llvm' else 'interpreted NumPy'}")
+    lines.append(f"  runs as {KINDS_OF_CODE[report['backend']]}")
+    if report["backend"] == "numpy":
+        return "\n".join([*lines, *(f"  {key}: {report[key]}" for key in ("why",) if key in report)])
     skipped = {"groups", "backend"}
     lines += [f"  {key}: {value}" for key, value in report.items() if key not in skipped and value not in ([], None)]
     lines += [f"  loop {i}: {'; '.join(sinks)}" for i, sinks in enumerate(report.get("groups", []))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -73,7 +72,7 @@ def dprint(
     id_type: str = "CHAR",
     print_inner_graphs: bool = False,
     file: TextIO | str | None = None,
-) -> TextIO | str:
+) -> str | None:
     """Print `graph` as a tree, with an id for each node and ``···`` where a subgraph was printed before.
 
     Parameters
@@ -90,11 +89,15 @@ def dprint(
     file : file object or "str", optional
         Where to print (standard output by default); "str" returns the text instead.
 
+    Returns
+    -------
+    None, or the text if asked for: what a cell of a notebook ends with is shown, and the tree is shown already.
+
     Examples
     --------
     >>> import pellucid.tensor as pt
     >>> x = pt.scalar("x")
-    >>> _ = dprint(pt.log(x + x))
+    >>> dprint(pt.log(x + x))
     Log [id A]
      └─ Add [id B]
         ├─ x [id C]
@@ -108,6 +111,5 @@ def dprint(
     text = "\n".join(lines)
     if file == "str":
         return text
-    target: TextIO = sys.stdout if file is None or isinstance(file, str) else file
-    print(text, file=target)
-    return target
+    print(text, file=None if isinstance(file, str) else file)
+    return None

@@ -72,9 +72,9 @@ class Executable:
         """What compiling did so far."""
         return {
             "backend": "jax",
-            "applications": len(self.program.nodes),
+            "nodes": len(self.program.nodes),
             "signatures": self.traces,
-            "trace_and_compile": self.seconds,
+            "compile_and_link": self.seconds,
             "fixed_by_value": [str(v) for v in self.static],
             "callbacks": list(dict.fromkeys(self.host_calls)),
         }
