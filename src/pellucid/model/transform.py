@@ -1,4 +1,4 @@
-"""Models made from models: interventions, observations, frozen data, other transforms. The original never changes."""
+"""Models made from models: interventions, observations, frozen data, other transforms; the original stays as it is."""
 
 from __future__ import annotations
 

@@ -27,9 +27,13 @@ def stream(seed: int, *names: Any) -> np.random.Generator:
     >>> bool(stream(1, "x").random() == stream(1, "y").random())
     False
     """
+    return np.random.Generator(np.random.Philox(key=stream_key(seed, *names)))
+
+
+def stream_key(seed: int, *names: Any) -> int:
+    """A hash of a seed and names, of 128 bits."""
     text = repr((int(seed), *map(str, names))).encode()
-    key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
-    return np.random.Generator(np.random.Philox(key=key))
+    return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
 
 
 def as_seed(random_seed: Any) -> int:

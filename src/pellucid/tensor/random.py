@@ -32,7 +32,17 @@ def refuse_improper(name: str) -> Any:
     raise ValueError(f"{name} is improper: it has no random draws. Use a proper prior where draws are needed")
 
 
-normal_law = law("normal", "mu sigma", lambda rng, size, mu, sigma: rng.normal(mu, sigma, size))
+def normal_sample(rng: np.random.Generator, size: tuple[int, ...], mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """mu + sigma z; NumPy's own `normal` takes half as long again, for it looks up both for each element."""
+    if np.any(sigma < 0):
+        raise ValueError(f"sigma must not be negative; its least element is {np.min(sigma)}")
+    z = np.asarray(rng.standard_normal(size))
+    z *= sigma
+    z += mu
+    return z
+
+
+normal_law = law("normal", "mu sigma", normal_sample)
 half_normal_law = law(
     "halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(rng.normal(0.0, sigma, size))
 )
