@@ -15,7 +15,9 @@ from pellucid.graph.replace import replace_all
 from pellucid.model.logprob import check_closed, join, total
 from pellucid.model.shapes import as_open
 from pellucid.rewrite.pipeline import rewrite_graph
-from pellucid.tensor.create import vector
+from pellucid.rewrite.roll import parts_read, roll
+from pellucid.tensor.create import vector, zeros
+from pellucid.tensor.indexing import inc_subtensor
 from pellucid.tensor.shape import reshape
 from pellucid.tensor.types import TensorVariable
 
@@ -67,9 +69,28 @@ class Layout:
         """A vector variable, and [`cost`, its gradient] as functions of that vector."""
         x = vector("x", shape=(self.size,))
         pieces = self.pieces(x)
-        value = replace_all([cost], dict(zip(self.values, pieces, strict=True)))[0]
-        # The gradient is that of the pieces, joined: differentiating through their slices would scatter into x.
-        return x, [value, join(grad(value, pieces, disconnected_inputs="ignore"))]
+        (value,) = roll(replace_all([cost], dict(zip(self.values, pieces, strict=True))))
+        return x, [value, self.slope(value, x, pieces)]
+
+    def slope(self, value: Variable, x: TensorVariable, pieces: list[TensorVariable]) -> TensorVariable:
+        """The gradient, from those of the parts of `x` that are read: through slices it would be scattered often."""
+        parts = parts_read([value], x)
+        if parts is None:
+            return grad(value, x, disconnected_inputs="ignore")
+        if {v for v, _ in parts} <= {first_slice(p, x) for p in pieces}:
+            return join(grad(value, pieces, disconnected_inputs="ignore"))
+        parts.sort(key=lambda part: int(part[1].min(initial=self.size)))
+        joined = join(grad(value, [v for v, _ in parts], disconnected_inputs="ignore"))
+        places = np.concatenate([np.ravel(positions) for _, positions in parts])
+        if np.array_equal(np.sort(places), np.arange(self.size)):
+            return joined if np.array_equal(places, np.arange(self.size)) else joined[np.argsort(places)]
+        return inc_subtensor(zeros(self.size)[places], joined)
+
+
+def first_slice(piece: Variable, x: Variable) -> Variable:
+    """The slice of `x` that a piece is, or is a reshaped form of."""
+    read = piece.owner
+    return piece if read is None or read.inputs[0] is x else read.inputs[0]
 
 
 class Density(Layout):

@@ -10,7 +10,7 @@ from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.replace import replace_all
-from pellucid.graph.traverse import explicit_graph_inputs
+from pellucid.graph.traverse import explicit_graph_inputs, walk
 from pellucid.model.context import here
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
@@ -46,6 +46,12 @@ def value_variable(
     return bijection, unconstrained.type.variable(name=f"{rv.name}_{bijection.name}__")
 
 
+def with_values(graph: TensorVariable, values: Mapping[Variable, TensorVariable]) -> TensorVariable:
+    """A graph with those variables replaced that it reaches: of a thousand values, most graphs read a few."""
+    reached = walk(graph, lambda v: () if v in values or v.owner is None else v.owner.inputs)
+    return replace_all([graph], {v: values[v] for v in reached if v in values})[0]  # type: ignore[return-value]
+
+
 def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
     """Each random variable's value on its own scale, in terms of value variables."""
     key = "values on their own scale"
@@ -56,7 +62,7 @@ def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
             value: Any = model.rvs_to_values[rv]
             if bijection is not None:
                 with made_by(rv.owner.line):  # type: ignore[union-attr]
-                    value = replace_all([bijection.backward(value, *rv.owner.inputs)], found)[0]  # type: ignore[union-attr]
+                    value = with_values(bijection.backward(value, *rv.owner.inputs), found)  # type: ignore[union-attr]
             found[rv] = value
         model.cache[key] = found
     return model.cache[key]

@@ -16,7 +16,7 @@ from pellucid.graph.provenance import Line, describe
 from pellucid.graph.traverse import as_list, explicit_graph_inputs, graph_inputs, toposort
 from pellucid.rewrite.engine import Firing, Session
 from pellucid.rewrite.fold import evaluate_node
-from pellucid.rewrite.pipeline import chosen_passes, indexes
+from pellucid.rewrite.pipeline import chosen_passes, indexes, run_pass
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.types import TensorVariable
 
@@ -182,6 +182,6 @@ def explain_rewrites(
     names = chosen_passes(include, exclude)
     for name, (fresh, table) in zip(names, indexes(names), strict=True):
         start = len(session.fired)
-        found = session.run(found, fresh, table)
+        found = run_pass(session, name, found, fresh, table)
         passes.append(PassReport(name, tally(session.fired[start:]), len(toposort(found))))
     return Explanation(before, found, passes, *compare(before, found))

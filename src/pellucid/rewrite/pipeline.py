@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from pellucid.rewrite.linear import LINEAR
 from pellucid.rewrite.loops import loops
 from pellucid.rewrite.pattern import AnyRule, Table
 from pellucid.rewrite.respell import with_respellings
+from pellucid.rewrite.roll import roll
 from pellucid.rewrite.shapes import SHAPES
 from pellucid.rewrite.stabilize import STABILIZE
 
@@ -23,6 +24,7 @@ PIPELINE: dict[str, Table] = {
     "merge": (),
     "inline": INLINE,
     "fold": FOLD,
+    "roll": (),
     "algebra": ALGEBRA,
     "shapes": SHAPES,
     "stabilize": STABILIZE,
@@ -31,6 +33,9 @@ PIPELINE: dict[str, Table] = {
     "expand": EXPAND,
 }
 """The passes in order. Each adds its rules to those of the passes before it; "merge" only shares equal expressions."""
+
+WHOLE: dict[str, Callable[[Sequence[Variable]], list[Variable]]] = {"roll": roll}
+"""Passes that look at the whole graph at once, before any rule is tried."""
 
 
 @lru_cache(maxsize=1)
@@ -75,6 +80,11 @@ def with_rules(steps: Sequence[tuple[Index, Index]], rules: Sequence[AnyRule]) -
     return [(Index(own), Index(own)), *((fresh, Index((*own, *table.table))) for fresh, table in steps)]
 
 
+def run_pass(session: Session, name: str, outputs: Sequence[Variable], fresh: Index, table: Index) -> list[Variable]:
+    """One pass: what looks at the whole graph, then the rules."""
+    return session.run(WHOLE[name](outputs) if name in WHOLE else outputs, fresh, table)
+
+
 def rewrite_graph(
     outputs: Any,
     *,
@@ -112,9 +122,11 @@ def rewrite_graph(
     """
     session = Session()
     found = as_list(outputs)
+    names = chosen_passes(include, exclude)
+    steps = with_rules(indexes(names), rules)
     with garbage_left_alone():
-        for fresh, table in with_rules(indexes(chosen_passes(include, exclude)), rules):
-            found = session.run(found, fresh, table)
+        for name, step in zip([""] * (len(steps) - len(names)) + list(names), steps, strict=True):
+            found = run_pass(session, name, found, *step)
     return found[0] if isinstance(outputs, Variable) else found
 
 

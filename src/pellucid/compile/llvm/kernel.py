@@ -8,15 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.compile.llvm.lower import Extent, compute_dtype
-from pellucid.compile.llvm.plan import Plan
+from pellucid.compile.llvm.plan import LITERAL, Offset, Plan
 from pellucid.compile.llvm.scalar import Scalars, Scope, Value, memory_type
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.types import Constant
-
-LITERAL = 8
-"""Lengths up to this one are written into the code, so that LLVM can unroll; longer ones are read at run time."""
 
 
 class Flat(NamedTuple):
@@ -68,14 +65,14 @@ class Kernel(Scalars):
         """The lengths of all axes of a variable."""
         return [self.length(n) for n in self.plan.shape(v)]
 
-    def home(self, v: Variable) -> tuple[Variable, tuple[Extent, ...]]:
+    def home(self, v: Variable) -> tuple[Variable, Offset]:
         """Where a stored variable lies: itself, or a join and the lengths of what comes before it there."""
         plan: Plan | None = self.plan
         while plan is not None:
             if v in plan.placed:
                 return plan.placed[v]
             plan = plan.outer
-        return v, ()
+        return v, {}
 
     def in_memory(self, v: Variable) -> bool:
         """Whether a variable has memory of its own (or inside a join)."""
@@ -92,11 +89,12 @@ class Kernel(Scalars):
         offset = self.mul(self.total(before), row)
         return self.element_pointer(pointer, offset, v.type.dtype)
 
-    def total(self, extents: Sequence[Extent]) -> Value:
+    def total(self, offset: Offset) -> Value:
         """The sum of lengths."""
-        found = self.integer(0)
-        for n in extents:
-            found = self.add(found, self.length(n))
+        found = self.integer(offset.get(1, 0))
+        for n, times in offset.items():
+            if n != 1:
+                found = self.add(found, self.mul(self.length(n), self.integer(times)))
         return found
 
     def product(self, lengths: Sequence[Value]) -> Value:

@@ -8,7 +8,7 @@ loop nest, a *group*; groups run in order.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ from pellucid.tensor.shape import Dim, DimShuffle, Reshape
 from pellucid.tensor.types import Constant, TensorType
 
 Domain = tuple[Extent, ...]
+Offset = Mapping[Extent, int]
+"""A sum of lengths: how often each of them is counted. Literal ones are counted under 1."""
+LITERAL = 8
+"""Lengths up to this one are written into the code, so that LLVM can unroll; longer ones are read at run time."""
 WHOLE = ("scan", "call", "callback")
 """The kinds of sinks that compute all outputs of a node, in a way of their own."""
 
@@ -50,7 +54,7 @@ class Sink:
     target: Variable
     extents: tuple[Extent, ...]
     node: Any = None
-    offset: tuple[tuple[Extent, ...], ...] = ()
+    offset: tuple[Offset, ...] = ()
     after: list[Sink] = field(default_factory=list)
 
     @property
@@ -90,6 +94,13 @@ def made_by(v: Variable, kind: type) -> bool:
 def inputs_of(v: Variable) -> Sequence[Variable]:
     """What a variable is computed from."""
     return v.owner.inputs if v.owner is not None else ()
+
+
+def beyond(offset: Offset, n: Extent) -> Offset:
+    """An offset that is larger by a length."""
+    if isinstance(n, int) and n <= LITERAL:
+        return {**offset, 1: offset.get(1, 0) + n}
+    return {**offset, n: offset.get(n, 0) + 1}
 
 
 class Plan:
@@ -133,7 +144,7 @@ class Plan:
         self.readers = count_readers(self.nodes, self.outputs)
         self.cost: dict[Variable, int] = {}
         self.stored: dict[Variable, list[Sink]] = {}
-        self.placed: dict[Variable, tuple[Variable, tuple[Extent, ...]]] = {}
+        self.placed: dict[Variable, tuple[Variable, Offset]] = {}
         self.measure_costs()
         self.extra = self.must_store()
         self.build()
@@ -249,14 +260,14 @@ class Plan:
         for node in self.nodes:
             if self.kinds[node] != "join" or node.op.axis != 0:
                 continue
-            offset: list[Extent] = []
+            offset: Offset = {}
             for piece in node.inputs:
                 own = piece.owner
                 if own is not None and self.readers[piece] == 1 and piece not in outputs and not is_scalar(piece):
                     same_dtype = piece.type.dtype == node.outputs[0].type.dtype
                     if self.kinds[own] in ("reduce", "update", "call") and same_dtype:
-                        self.placed[piece] = node.outputs[0], tuple(offset)
-                offset.append(self.shape(piece)[0])
+                        self.placed[piece] = node.outputs[0], offset
+                offset = beyond(offset, self.shape(piece)[0])
 
     def sinks_of(self, node: Apply, kind: str) -> Iterable[Sink]:
         """The sinks that compute a node."""
@@ -280,14 +291,14 @@ class Plan:
     def pieces(self, node: Apply) -> Iterable[Sink]:
         """A store for each piece of a join that does not lie there already."""
         out, axis = node.outputs[0], node.op.axis
-        before: tuple[Extent, ...] = ()
+        before: Offset = {}
         for piece in node.inputs:
             if piece not in self.placed:
-                offset = tuple(before if a == axis else () for a in range(len(piece.type.shape)))
+                offset = tuple(before if a == axis else {} for a in range(len(piece.type.shape)))
                 yield Sink("store", piece, out, self.shape(piece), node, offset)
             else:
                 self.stored.setdefault(out, []).extend(self.stored[piece])
-            before = (*before, self.shape(piece)[axis])
+            before = beyond(before, self.shape(piece)[axis])
 
     def add(self, sink: Sink) -> None:
         """Put a sink into the first group that it can join, or a new one."""
