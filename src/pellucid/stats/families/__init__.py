@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 FAMILIES = {
-    "bounded": "Beta Uniform",
+    "bounded": "Beta Kumaraswamy LogitNormal Triangular TruncatedNormal Uniform",
     "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
     "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
