@@ -60,11 +60,22 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         sample_prior_predictive,
     )
     from pellucid.inference.sample import sample
+    from pellucid.inference.steps.methods import (
+        NUTS,
+        BinaryGibbsMetropolis,
+        BinaryMetropolis,
+        CategoricalGibbsMetropolis,
+        CompoundStep,
+        DEMetropolisZ,
+        Metropolis,
+        Slice,
+    )
     from pellucid.inference.summary import summary
     from pellucid.jacobian import hessian, jacobian
     from pellucid.model.check import SamplingError, StartError
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
+    from pellucid.model.imputation import ImputationWarning
     from pellucid.model.model import Model
     from pellucid.model.transform import (
         change_value_transforms,
@@ -110,11 +121,16 @@ MODULES = {
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.sample": "sample",
+    "pellucid.inference.steps.methods": (
+        "NUTS BinaryGibbsMetropolis BinaryMetropolis CategoricalGibbsMetropolis CompoundStep DEMetropolisZ "
+        "Metropolis Slice"
+    ),
     "pellucid.inference.summary": "summary",
     "pellucid.jacobian": "hessian jacobian",
     "pellucid.model.check": "SamplingError StartError",
     "pellucid.model.context": "modelcontext",
     "pellucid.model.data": "Data set_data",
+    "pellucid.model.imputation": "ImputationWarning",
     "pellucid.model.model": "Model",
     "pellucid.model.transform": (
         "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "

@@ -10,13 +10,14 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe
-from pellucid.model import check, density, initial, logprob, point, show, surgery
+from pellucid.model import check, density, imputation, initial, logprob, point, show, surgery
 from pellucid.model.context import active_models, current_model, here, modelcontext
 from pellucid.model.data import set_data_variable
 from pellucid.model.dims import Dimensions, as_dims
 from pellucid.model.logprob import value_variable
 from pellucid.model.observed import as_observed, check_fits
 from pellucid.model.shapes import Shape, current_shape, try_shape
+from pellucid.model.variables import Deterministic
 from pellucid.tensor.types import TensorVariable
 
 Point = dict[str, np.ndarray]
@@ -77,6 +78,8 @@ class Model:
         self.values_to_rvs: dict[TensorVariable, TensorVariable] = {}
         self.rvs_to_transforms: dict[TensorVariable, Any] = {}
         self.rvs_to_initial_values: dict[TensorVariable, Any] = {}
+        self.marginal_terms: dict[Any, Any] = {}
+        """Terms in place of the variables' own, in which others were summed over (:mod:`pellucid.model.marginal`)."""
         self.shapes: dict[Variable, Shape] = {}
         """The shapes that random variables had when they were made."""
         self.dimensions = Dimensions() if self.parent is None else self.parent.dimensions
@@ -314,15 +317,30 @@ class Model:
         names = as_dims(dims, f"'{full}'")
         self.adopt_dims(rv_var, names)
         shape = current_shape(rv_var, self.root.shapes)
-        data = None if observed is None else as_observed(full, observed, rv_var.dtype)
+        data: Any
+        data, missing = as_observed(full, observed, rv_var.dtype)
         if data is not None:
-            check_fits(full, current_shape(data, {}), shape)
+            check_fits(full, data.shape if isinstance(data, np.ndarray) else current_shape(data, {}), shape)
         elif initval is not None:
             initial.check_initval(rv_var, initval, shape)
+        if missing is not None:
+            imputation.warn(full, missing)
+            how = {"default_transform": default_transform, "transform": transform, "initval": initval}
+            if not missing.all():
+                return self.register_partly_observed(rv_var, full, data, missing, names, how)
+            data = None
         bijection, value = value_variable(rv_var, data, default_transform, transform)
         self.add_named_variable(rv_var, names)
         self.record(rv_var, value, bijection, shape, initval, observed=data is not None)
         return rv_var
+
+    def register_partly_observed(
+        self, rv: TensorVariable, name: str, data: Any, missing: np.ndarray, dims: Any, how: dict[str, Any]
+    ) -> TensorVariable:
+        """Register what is observed of a variable, what is missing, and both together under its name."""
+        parts = imputation.split(rv, name, missing)
+        imputation.register_parts(self, parts, name, data, **how)
+        return Deterministic(name, parts.whole, self, dims)
 
     def adopt_dims(self, rv: TensorVariable, names: tuple[str | None, ...] | None) -> None:
         """Learn the lengths of new dimensions from a variable whose shape was given."""

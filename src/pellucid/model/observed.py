@@ -20,17 +20,26 @@ SHOWN = 5
 
 
 def data_array(name: str, data: Any) -> np.ndarray:
-    """Data as an array of numbers; masked and missing elements and text are refused."""
+    """Data as an array of numbers: a masked one where elements are missing (masked, NaN, None). Text is refused."""
     plain = data.to_numpy() if hasattr(data, "to_numpy") else data
-    if isinstance(plain, np.ma.MaskedArray):
-        refuse_missing(name, np.ma.getmaskarray(plain))
-        plain = plain.data
+    masked = np.ma.getmaskarray(plain) if isinstance(plain, np.ma.MaskedArray) else None
     try:
-        array = to_array(as_numbers(plain))
+        array = to_array(as_numbers(plain.data if isinstance(plain, np.ma.MaskedArray) else plain))
     except TypeError as error:
         raise TypeError(f"The data of '{name}' are not numbers: {error} {here()}") from None
-    if array.dtype.kind == "f":
-        refuse_missing(name, np.isnan(array))
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+    missing = missing if masked is None else missing | masked
+    return np.ma.MaskedArray(array, missing) if missing.any() else array
+
+
+def complete_array(name: str, data: Any) -> np.ndarray:
+    """Data as an array of numbers, none of which is missing."""
+    array = data_array(name, data)
+    missing = np.ma.getmaskarray(array)
+    if missing.any():
+        raise ValueError(
+            f"The value given for '{name}' is missing (NaN or masked) at {list_places(missing)}: fill it in. {here()}"
+        )
     return array
 
 
@@ -49,16 +58,6 @@ def as_numbers(data: Any) -> Any:
         return data
 
 
-def refuse_missing(name: str, missing: np.ndarray) -> None:
-    """Raise where elements are missing, saying which."""
-    if missing.any():
-        raise ValueError(
-            f"The observed data of '{name}' are missing (NaN or masked) at {list_places(missing)}. "
-            "Missing observations are not imputed yet: drop those rows, "
-            f"or model them as a free variable of their own. {here()}"
-        )
-
-
 def list_places(wrong: np.ndarray) -> str:
     """Which elements, in words."""
     places = np.argwhere(wrong)
@@ -69,14 +68,23 @@ def list_places(wrong: np.ndarray) -> str:
     return f"{len(places)} of {wrong.size} elements: {listed}{more}"
 
 
-def as_observed(name: str, observed: Any, dtype: str) -> TensorVariable:
-    """Observed data as a tensor of the dtype of the random variable: constant, or of data variables."""
+def as_observed(name: str, observed: Any, dtype: str) -> tuple[Any, Any]:
+    """Observed data, and which are missing (None: none).
+
+    The data are a tensor of the dtype of the random variable, constant or of data variables; or, where some are
+    missing, an array, or a tensor of any dtype; or None where nothing is observed.
+    """
+    if observed is None:
+        return None, None
     if isinstance(observed, Variable):
         return observed_graph(name, observed, dtype)
-    return constant(convert(name, data_array(name, observed), dtype), name=name)
+    array = data_array(name, observed)
+    if isinstance(array, np.ma.MaskedArray):
+        return array.data, np.ma.getmaskarray(array)
+    return constant(convert(name, array, dtype), name=name), None
 
 
-def observed_graph(name: str, observed: Variable, dtype: str) -> TensorVariable:
+def observed_graph(name: str, observed: Variable, dtype: str) -> tuple[Any, Any]:
     """Observations that are an expression of data variables; those that depend on anything else are refused."""
     roots = list(graph_inputs(observed))
     wrong = [v for v in roots if isinstance(v, RngVariable) or not v.has_value]
@@ -86,9 +94,11 @@ def observed_graph(name: str, observed: Variable, dtype: str) -> TensorVariable:
             f"The observed data of '{name}' are {observed}, which depends on {kind}: observe arrays or pm.Data. "
             f"{here()}"
         )
-    now = observed.get_value(borrow=True) if isinstance(observed, SharedVariable) else observed.eval()
-    convert(name, data_array(name, now), dtype)
-    return observed if observed.dtype == dtype else cast(observed, dtype)
+    now = data_array(name, observed.get_value(borrow=True) if isinstance(observed, SharedVariable) else observed.eval())
+    if isinstance(now, np.ma.MaskedArray):
+        return observed, np.ma.getmaskarray(now)
+    convert(name, now, dtype)
+    return observed if observed.dtype == dtype else cast(observed, dtype), None
 
 
 def convert(name: str, data: np.ndarray, dtype: str) -> np.ndarray:

@@ -12,10 +12,11 @@ from pellucid.compile.shared import SharedVariable
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, as_list, graph_inputs, toposort
+from pellucid.model import imputation
 from pellucid.model.context import here
 from pellucid.model.logprob import value_variable
 from pellucid.model.model import Model
-from pellucid.model.observed import as_observed, check_fits, convert, data_array
+from pellucid.model.observed import as_observed, check_fits, complete_array, convert
 from pellucid.model.shapes import current_shape
 from pellucid.model.surgery import adopt, erase, exchange, forget, settle
 from pellucid.model.variables import same_value
@@ -146,7 +147,7 @@ def given_value(model: Model, v: Any, value: Any, *, shared: bool) -> Any:
     name = str(v.name)
     if isinstance(value, (SharedVariable, Constant)):
         value = value.get_value()
-    array = convert(name, data_array(name, value), v.dtype)
+    array = convert(name, complete_array(name, value), v.dtype)
     shape = model.shapes[v] if v in model.shapes else current_shape(v, model.shapes)
     if array.ndim == 0:
         array = np.broadcast_to(array, shape)
@@ -198,20 +199,37 @@ def observe(model: Model, vars_to_observations: Mapping[Any, Any]) -> Model:
             raise ValueError(
                 f"observe: '{v}' is {kind}; what can be observed are free random variables and deterministics. {here()}"
             )
-        take_observation(copy, v, data)
+        copy = with_observation(copy, v, data)
     return copy
 
 
-def take_observation(copy: Model, v: TensorVariable, data: Any) -> None:
-    """Make a variable of a model an observed one."""
+def with_observation(copy: Model, v: TensorVariable, data: Any) -> Model:
+    """A model in which a variable is observed, which may be the model given."""
     name = str(v.name)
     if v in copy.deterministics:
         check_measurable(copy, v)
     shape = copy.shapes[v] if v in copy.shapes else current_shape(v, copy.shapes)
-    value = as_observed(name, data, v.dtype)
-    check_fits(name, current_shape(value, {}), shape)
+    value: Any
+    value, missing = as_observed(name, data, v.dtype)
+    check_fits(name, np.shape(value) if isinstance(value, np.ndarray) else current_shape(value, {}), shape)
+    if missing is not None:
+        imputation.warn(name, missing)
+        return copy if missing.all() else partly_observed(copy, v, value, missing)
     forget(copy, v)
     copy.record(v, value, None, shape, None, observed=True)
+    return copy
+
+
+def partly_observed(model: Model, v: TensorVariable, data: Any, missing: np.ndarray) -> Model:
+    """A copy of a model in which part of a variable is observed."""
+    name = str(v.name)
+    parts = imputation.split(v, name, missing)
+    parts.whole.name = name
+    copy = exchange(model, {v: parts.whole})
+    copy.deterministics.append(parts.whole)
+    imputation.register_parts(copy, parts, name, data, default_transform=model.rvs_to_transforms[v])
+    settle(copy)
+    return copy
 
 
 def check_measurable(model: Model, v: TensorVariable) -> None:
