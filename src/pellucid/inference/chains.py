@@ -256,6 +256,8 @@ class Views(NamedTuple):
 class Plan:
     """The arrays of a run, and what is the same for all its chains."""
 
+    least_dimension = 1
+
     def __init__(
         self,
         starts: ArrayLike,
@@ -268,7 +270,7 @@ class Plan:
         keep_tune: bool,
     ):
         positions = np.asarray(starts, np.float64)
-        if positions.ndim != 2 or positions.shape[1] != dimension or dimension < 1:
+        if positions.ndim != 2 or positions.shape[1] != dimension or dimension < self.least_dimension:
             raise ValueError(f"starts must have shape (chains, d) with d = {dimension} > 0, got {positions.shape}")
         if not 0.0 < target_accept < 1.0:
             raise ValueError(f"target_accept must be between 0 and 1, got {target_accept}")

@@ -13,7 +13,7 @@ from pellucid.compile.shared import SharedVariable
 from pellucid.inference.chains import ChainResults
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.trace import draft, grow
-from pellucid.model.density import Density
+from pellucid.model.density import Layout
 from pellucid.model.dims import coords_of
 from pellucid.model.logprob import terms
 from pellucid.model.model import Model
@@ -60,7 +60,7 @@ def longest(completed: np.ndarray) -> tuple[list[int], int]:
     return sorted(order[: kept + 1].tolist()), int(completed[order[kept]])
 
 
-def collect(model: Model, density: Density, results: ChainResults, var_names: Sequence[str] | None) -> Run:
+def collect(model: Model, density: Layout, results: ChainResults, var_names: Sequence[str] | None) -> Run:
     """The draws and deterministics by name, of all chains that have any."""
     chains, length = longest(results.completed)
     every = len(chains) == len(results.completed) and length == results.draws.shape[1]

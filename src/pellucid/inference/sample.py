@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.compile.callback import density_function, release
-from pellucid.graph.provenance import describe
 from pellucid.inference import kernel
 from pellucid.inference.chains import ChainResults, chain_keys, compiled_sampler, run_chains
 from pellucid.inference.chains import Progress as ChainState
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
+from pellucid.inference.steps.compound import CompoundDensity, run_compound
+from pellucid.inference.steps.methods import NUTS, assign
 from pellucid.inference.trace import preload
 from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
 from pellucid.model.context import here, modelcontext
@@ -32,9 +34,7 @@ LOG = logging.getLogger("pellucid")
 JITTER = {"auto": True, "jitter+adapt_diag": True, "jitter+adapt_diag_grad": True, "adapt_diag": False}
 """The values of `init`, and whether they move the starts; the mass matrix is adapted in the same way by all."""
 
-LATER = {
-    "step": "choosing step methods", "trace": "traces of your own", "callback": "callbacks",
-}  # fmt: skip
+LATER = {"trace": "traces of your own", "callback": "callbacks"}
 """Arguments of PyMC that need what a later release brings."""
 
 IGNORED = {
@@ -80,12 +80,13 @@ def sample(
     return_inferencedata: bool = True,
     idata_kwargs: Mapping[str, Any] | None = None,
     model: Model | None = None,
+    step: Any = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
     backend: str | None = None,
     **options: Any,
 ) -> Any:
-    """Draw from the posterior of a model with the No-U-Turn sampler.
+    """Draw from the posterior of a model: continuous variables with the No-U-Turn sampler, others as suits them.
 
     Parameters
     ----------
@@ -116,6 +117,9 @@ def sample(
         ``include_transformed=True`` adds the unconstrained draws, ``log_likelihood=True`` that of each observation.
     model : Model, optional
         By default that of the enclosing block.
+    step : StepMethod or list of StepMethod, optional
+        How to sample some of the variables; by default NUTS for continuous ones, Gibbs draws for those with few
+        values, and Metropolis for other whole numbers, each in turn.
     target_accept : float
         The acceptance rate that the step size is adapted to; higher ones take smaller steps.
     max_treedepth : int
@@ -135,8 +139,8 @@ def sample(
     ------
     SamplingError
         When the log-probability is not finite where a chain starts, with a report of variables, elements and values.
-    NotImplementedError
-        When a free random variable is discrete.
+    ValueError
+        When there is nothing to sample, or an argument makes no sense.
 
     Examples
     --------
@@ -148,22 +152,33 @@ def sample(
     {'chain': 2, 'draw': 500}
     """
     owner = modelcontext(model).root
-    target_accept, max_treedepth = read_options(options, target_accept, max_treedepth)
+    if not owner.free_RVs:
+        raise ValueError(f"The model has no free random variables, so there is nothing to sample. {here()}")
+    methods = assign(owner, step)
+    nuts: dict[str, Any] = next((m.settings for m in methods if isinstance(m, NUTS)), {})
+    defaults = {"target_accept": target_accept, "max_treedepth": max_treedepth}
+    target_accept, max_treedepth = read_options(options, **{**defaults, **nuts})
     settings = Settings(
         as_count("draws", draws, 1), as_count("tune", tune), as_count("chains", 4 if chains is None else chains, 1),
         cores if cores is None else as_count("cores", cores, 1),
         as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
     )  # fmt: skip
-    check_samplable(owner)
     begun = time.perf_counter()
-    with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
-        pool.submit(compiled_sampler)  # while Python builds the gradient
-        density = owner.density()
-        compiled = density.compile(backend)
-        starts = find_starts(
-            owner, density, compiled, settings, initvals, moved=jitters(init), retries=jitter_max_retries
-        )
-    results = run(density, compiled, starts, settings)
+    density: Density | CompoundDensity
+    begin = partial(
+        find_starts, owner, settings=settings, initvals=initvals, moved=jitters(init), retries=jitter_max_retries
+    )
+    if all(isinstance(m, NUTS) for m in methods):
+        with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
+            pool.submit(compiled_sampler)  # while Python builds the gradient
+            density = owner.density()
+            compiled = density.compile(backend)
+            starts = begin(density, density_function(compiled, density.dimension))
+        results = run_nuts(density, compiled, starts, settings)
+    else:
+        density = CompoundDensity(owner, methods, backend)
+        starts = begin(density, density.evaluate)
+        results = run_all(density, starts, settings)
     found = collect(owner, density, results, var_names)
     found.attributes = attributes(settings, time.perf_counter() - begun, results)
     if compute_convergence_checks:
@@ -201,29 +216,14 @@ def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth
     return float(nuts.get("target_accept", target_accept)), int(nuts.get("max_treedepth", max_treedepth))
 
 
-def check_samplable(model: Model) -> None:
-    """Refuse models that NUTS cannot sample."""
-    if not model.free_RVs:
-        raise ValueError(f"The model has no free random variables, so there is nothing to sample. {here()}")
-    discrete = [v for v in model.free_RVs if not v.dtype.startswith("float")]
-    if discrete:
-        listed = ", ".join(f"'{v}' ({v.dtype}, {describe(v.owner.line if v.owner else None)})" for v in discrete)
-        raise NotImplementedError(
-            f"NUTS needs gradients, which discrete variables do not have: {listed}. Sampling them comes in a later "
-            "release. "
-            "Until then sum them out (a mixture's logsumexp in pm.Potential), or use a continuous variable."
-        )
-
-
 # Starting points.
 
 
 def find_starts(
-    model: Model, density: Density, compiled: Any, settings: Settings, initvals: Any, *, moved: bool, retries: int
+    model: Model, density: Any, evaluate: Any, *, settings: Settings, initvals: Any, moved: bool, retries: int
 ) -> np.ndarray:
     """One start per chain where log-density and gradient are finite, shape (chains, d)."""
     given = split_initvals(initvals, settings.chains)
-    evaluate = density_function(compiled, density.dimension)
     streams = [np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)) for chain in range(settings.chains)]
     find = partial(find_start, model, density, evaluate, moved=moved, retries=retries)
     return np.stack([find(values, seeds) for values, seeds in zip(given, streams, strict=True)])
@@ -240,7 +240,7 @@ def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
 
 def find_start(
     model: Model,
-    density: Density,
+    density: Any,
     evaluate: Any,
     initvals: Mapping[Any, Any],
     seeds: np.random.SeedSequence,
@@ -253,14 +253,14 @@ def find_start(
     base = density.pack(start_point(model, initvals, int(generator.integers(2**63))))
     x = base
     for _ in range(max(retries, 1) if moved else 1):
-        x = base + generator.uniform(-1.0, 1.0, base.size) if moved else base
+        x = base + density.spread * generator.uniform(-1.0, 1.0, base.size) if moved else base
         logp, slope = evaluate(x)
         if np.isfinite(logp) and np.isfinite(slope).all():
             return x
     raise SamplingError(explain(model, density, base, x))
 
 
-def explain(model: Model, density: Density, base: np.ndarray, moved: np.ndarray) -> str:
+def explain(model: Model, density: Any, base: np.ndarray, moved: np.ndarray) -> str:
     """Why no start was found: what is wrong at the unmoved one, or else at the last one tried."""
     for x in (base, moved):
         point = {name: np.asarray(v) for name, v in density.split(x).items()}
@@ -301,18 +301,11 @@ def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[st
 # Running, and what is said about it.
 
 
-def run(density: Density, compiled: Any, starts: np.ndarray, settings: Settings) -> ChainResults:
-    """Run the chains, show their progress, and raise what stopped them."""
+def run_nuts(density: Density, compiled: Any, starts: np.ndarray, settings: Settings) -> ChainResults:
+    """Run NUTS on all variables."""
     contexts = [compiled.context() for _ in range(settings.chains)]
     native = getattr(compiled, "native", True)
-    begun = time.perf_counter()
-
-    def report(states: Sequence[ChainState]) -> None:
-        progress.update([as_progress(s) for s in states])
-        if time.perf_counter() - begun > LONG:
-            preload()
-
-    with Progress(progressbar=settings.progressbar) as progress:
+    with watched(settings) as report:
         results = run_chains(
             compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
@@ -320,8 +313,34 @@ def run(density: Density, compiled: Any, starts: np.ndarray, settings: Settings)
             on_progress=report,
         )  # fmt: skip
     release(compiled, contexts)
-    raise_failures(compiled, results)
+    raise_failures([compiled], results)
     return results
+
+
+def run_all(density: CompoundDensity, starts: np.ndarray, settings: Settings) -> ChainResults:
+    """Run several step methods in turn."""
+    with watched(settings) as report:
+        results = run_compound(
+            density, starts, settings.draws, settings.tune, chain_keys(settings.seed, settings.chains),
+            settings.target_accept, settings.max_treedepth, settings.keep_tune,
+            cores=settings.cores, on_progress=report,
+        )  # fmt: skip
+    raise_failures([c for c in (density.nuts, density.others) if c is not None], results)
+    return results
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[Callable[[Sequence[ChainState]], None]]:
+    """Show the progress of chains; while long ones run, import what their results will need."""
+    begun = time.perf_counter()
+    with Progress(progressbar=settings.progressbar) as progress:
+
+        def report(states: Sequence[ChainState]) -> None:
+            progress.update([as_progress(s) for s in states])
+            if time.perf_counter() - begun > LONG:
+                preload()
+
+        yield report
 
 
 def as_progress(s: ChainState) -> ChainProgress:
@@ -329,13 +348,14 @@ def as_progress(s: ChainState) -> ChainProgress:
     return ChainProgress(s.iterations, s.total, s.divergences, s.leapfrogs, s.iterations < s.tune)
 
 
-def raise_failures(compiled: Any, results: ChainResults) -> None:
+def raise_failures(compiled: Sequence[Any], results: ChainResults) -> None:
     """Raise what ended a chain before its time, unless it was the user, who gets the draws made."""
     bad = np.flatnonzero(results.status == kernel.BAD_START)
     if bad.size:
         raise SamplingError(f"The log-density is not finite where chain {', '.join(map(str, bad))} starts.")
     for chain in np.flatnonzero(results.status < 0):
-        compiled.check(int(results.status[chain]))
+        for function in compiled:
+            function.check(int(results.status[chain]))
         raise SamplingError(f"The log-density failed in chain {chain} with code {results.status[chain]}.")
     if results.interrupted:
         if not results.completed.any():

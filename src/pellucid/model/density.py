@@ -102,7 +102,11 @@ class Density(Layout):
         The length of the vector.
     inputs, outputs : lists of Variable
         The vector, and [log-density, gradient].
+    spread : float
+        How much of a jitter each coordinate gets.
     """
+
+    spread = 1.0
 
     def __init__(self, model: Model):
         check_closed(model)

@@ -1,0 +1,257 @@
+"""Several step methods in one chain: densities of each part given the other, and the chains that use them in turn."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pellucid.compile.callback import compile_density, density_function, release
+from pellucid.compile.llvm import blas
+from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernels
+from pellucid.compile.shared import SharedVariable
+from pellucid.diff import grad
+from pellucid.graph.nodes import Variable
+from pellucid.graph.replace import replace_all
+from pellucid.inference import kernel as sampler
+from pellucid.inference.chains import Addresses, ChainResults, Plan
+from pellucid.inference.hamiltonian import nuts
+from pellucid.inference.steps import sweeps
+from pellucid.inference.steps.methods import NUTS, StepMethod, Values, possible_values
+from pellucid.model.density import Layout
+from pellucid.model.logprob import check_closed, join, total
+from pellucid.rewrite.pipeline import rewrite_graph
+from pellucid.tensor.create import vector
+from pellucid.tensor.elementwise import cast
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
+    from pellucid.tensor.types import TensorVariable
+
+_compiling = threading.Lock()
+
+
+def compiled_compound() -> dict[str, CompiledKernel]:
+    """The compiled kernels, which must be kept while their addresses are in use."""
+    with _compiling:
+        return _compile_compound()
+
+
+@cache
+def _compile_compound() -> dict[str, CompiledKernel]:
+    return compile_kernels(nuts.start_chain, sweeps.advance_compound)
+
+
+class Block:
+    """Coordinates that one step method updates in one sweep: those of one variable, or of all if it is joint."""
+
+    def __init__(self, method: StepMethod, rvs: Sequence[TensorVariable]):
+        self.method, self.rvs = method, list(rvs)
+        self.values = [method.model.rvs_to_values[rv] for rv in rvs]
+        self.whole = not rvs[0].dtype.startswith("float")
+        first = possible_values(rvs[0]) if self.whole else None
+        self.possible = first or Values(0, 0)
+        self.name = "_".join(str(rv.name) for rv in rvs)
+
+
+def blocks_of(methods: Sequence[StepMethod]) -> list[Block]:
+    """The blocks of all methods but NUTS."""
+    found = []
+    for method in methods:
+        if isinstance(method, NUTS):
+            continue
+        if method.joint:
+            for kind in ("f", "iub"):  # whole numbers are moved by other steps
+                rvs = [rv for rv in method.vars if rv.dtype[0] in kind]
+                found += [Block(method, rvs)] if rvs else []
+        else:
+            found += [Block(method, [rv]) for rv in method.vars]
+    return found
+
+
+class Part(Layout):
+    """Some value variables in one vector of floats, from which whole numbers are read back."""
+
+    def piece(self, part: TensorVariable, v: TensorVariable, shape: tuple[int, ...]) -> TensorVariable:
+        found = super().piece(part, v, shape)
+        return found if v.dtype.startswith("float") else cast(found, v.dtype)
+
+    def split(self, draws: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            name: array if v.dtype.startswith("float") else array.astype(v.dtype)
+            for v, (name, array) in zip(self.values, super().split(draws).items(), strict=True)
+        }
+
+
+class CompoundDensity(Part):
+    """The log-density of a model as two functions: of what NUTS moves, given the rest; and the other way round.
+
+    Each function reads the other's vector from memory that the chain owns: a shared variable, which is pointed at the
+    chain's array when its context is made.
+
+    Attributes
+    ----------
+    dimension : int
+        The length of both vectors together; that of NUTS comes first.
+    spread : ndarray
+        How much of a jitter each coordinate gets: whole numbers none.
+    """
+
+    def __init__(self, model: Model, methods: Sequence[StepMethod], backend: str | None):
+        check_closed(model)
+        lengths = model.eval_rv_shapes()
+        self.blocks = blocks_of(methods)
+        moved = [model.rvs_to_values[rv] for m in methods if isinstance(m, NUTS) for rv in m.vars]
+        moved = [v for v in model.value_vars if v in moved]  # in the model's order, as everywhere
+        rest = [v for block in self.blocks for v in block.values]
+        super().__init__([*moved, *rest], [lengths[str(v.name)] for v in (*moved, *rest)])
+        self.moved, self.rest = (Part(vs, [lengths[str(v.name)] for v in vs]) for vs in (moved, rest))
+        self.dimension, self.d, self.n = self.size, self.moved.size, self.rest.size
+        whole = [
+            np.full(b - a, not v.dtype.startswith("float"))
+            for v, (_, _, a, b) in zip(rest, self.rest.parts, strict=True)
+        ]
+        self.spread = np.concatenate([np.ones(self.d), *(1.0 - w for w in whole)])
+        self.q = SharedVariable(np.zeros(self.d), "q", (self.d,))
+        self.z = SharedVariable(np.zeros(self.n), "z", (self.n,))
+        x, outputs = self.derive_parts(total(model))
+        self.nuts = compile_density([x[0]], rewrite_graph(outputs[0]), backend) if self.d else None
+        self.others = compile_density([x[1]], rewrite_graph(outputs[1]), backend)
+
+    def derive_parts(self, cost: Variable) -> tuple[list[TensorVariable], list[list[Variable]]]:
+        """For each part its vector, and [density, gradient] in it; the second function's gradient is never read."""
+        x, z = vector("x", shape=(self.d,)), vector("z", shape=(self.n,))
+        values = [*self.moved.values, *self.rest.values]
+
+        def at(first: TensorVariable, second: TensorVariable) -> tuple[Variable, list[TensorVariable]]:
+            pieces = [*self.moved.pieces(first), *self.rest.pieces(second)]
+            return replace_all([cost], dict(zip(values, pieces, strict=True)))[0], pieces[: len(self.moved.values)]
+
+        conditional, pieces = at(x, self.z)
+        slope = join(grad(conditional, pieces, disconnected_inputs="ignore")) if pieces else x
+        return [x, z], [[conditional, slope], [at(self.q, z)[0], z + z]]
+
+    @property
+    def native(self) -> bool:
+        """Whether both functions run without Python's lock."""
+        return all(getattr(c, "native", True) for c in (self.nuts, self.others) if c is not None)
+
+    def evaluate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """The log-density at a vector of all coordinates, and its gradient in those that NUTS moves."""
+        q, z = np.array(x[: self.d]), np.array(x[self.d :])
+        self.q.set_value(q, borrow=True)
+        self.z.set_value(z, borrow=True)
+        if self.nuts is not None:
+            return density_function(self.nuts, self.d)(q)
+        return density_function(self.others, self.n)(z)[0], np.zeros(0)
+
+
+class CompoundPlan(Plan):
+    """The arrays of a run of several step methods."""
+
+    least_dimension = 0
+
+    def __init__(self, density: CompoundDensity, starts: ArrayLike, *run: Any):
+        points = np.asarray(starts, np.float64)
+        d, n = density.d, density.n
+        super().__init__(points[:, :d], d, *run)
+        self.density = density
+        iterations = self.tune + self.count
+        self.z = np.ascontiguousarray(points[:, d:])
+        self.z_draws = np.full((self.chains, iterations, n), np.nan)
+        self.acceptances = np.zeros((len(density.blocks), self.chains, iterations))
+        self.table, self.scales, past = self.rows(iterations)
+        self.histories = np.zeros((self.chains, max(past, 1)))
+        self.scratch = np.zeros((self.chains, sweeps.GRADIENT + 3 * max(d, n) + 16))
+        self.addresses = [self.contexts(chain) for chain in range(self.chains)]
+
+    def rows(self, iterations: int) -> tuple[NDArray, NDArray, int]:
+        """The table of blocks, the first scale of each coordinate in each chain, and the length of all histories."""
+        place = {v: (a, b) for v, (_, _, a, b) in zip(self.density.rest.values, self.density.rest.parts, strict=True)}
+        table = np.zeros((len(self.density.blocks), sweeps.BLOCK_CELLS), np.int64)
+        scales, past = np.ones((self.chains, self.density.n)), 0
+        for row, block in zip(table, self.density.blocks, strict=True):
+            first, last = place[block.values[0]][0], place[block.values[-1]][1]
+            low, count = block.possible
+            row[:] = [block.method.update, first, last - first, block.whole, low, count, past]
+            scales[:, first:last] = block.method.scale()
+            past += iterations * (last - first) if block.method.update == sweeps.DIFFERENTIAL else 0
+        return table, scales, past
+
+    def contexts(self, chain: int) -> tuple[int, int]:
+        """Contexts of the two functions, each of which points at the other's array of this chain."""
+        density = self.density
+        self.point_at(chain)
+        return density.nuts.context() if density.nuts is not None else 0, density.others.context()
+
+    def point_at(self, chain: int) -> None:
+        """Let the shared variables be the arrays of a chain."""
+        self.density.q.set_value(self.states[chain].workspace[: self.density.d], borrow=True)
+        self.density.z.set_value(self.z[chain], borrow=True)
+
+    def run(self, chain: int, how: Any, density: Any, context: Any) -> None:
+        """Run one chain to its end; a chain that fails stops the others."""
+        if not self.density.native:  # the interpreter has no contexts; its chains run one after another
+            self.point_at(chain)
+        contexts = self.addresses[chain]
+        array, state = how.pass_array, self.states[chain]
+        workspace, slots, scalars, stream = map(array, state)
+        first, total = chain * (self.tune + self.count), self.tune + self.count
+        d, target = self.density.d, self.target_accept
+        address = self.density.nuts.address if self.density.nuts is not None else self.density.others.address
+        status = how.start(address, contexts[0], target, workspace, scalars, stream, d) if d else sampler.FINISHED
+        if status == sampler.FINISHED:
+            status = how.advance(
+                address, contexts[0], 0, total, self.tune, target, self.max_treedepth,
+                workspace, slots, scalars, stream, d,
+                array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
+                array(self.statistics.reshape(-1)[first:]), self.statistics[0].size, array(self.progress[chain]),
+                self.density.others.address, contexts[1], array(self.table), len(self.table), array(self.z[chain]),
+                self.density.n, array(self.scales[chain]), array(self.scratch[chain]), array(self.histories[chain]),
+                array(self.z_draws[chain]), array(self.acceptances.reshape(-1)[first:]),
+            )  # fmt: skip
+        self.status[chain] = status
+        if status not in (sampler.FINISHED, sampler.STOPPED):
+            self.stop()
+
+    def collect(self, seconds: float, *, interrupted: bool) -> ChainResults:
+        """The results, with the coordinates of both parts, and the acceptance of each block."""
+        found = super().collect(seconds, interrupted=interrupted)
+        for chain, done in enumerate(self.progress[:, sampler.ITERATIONS_DONE]):
+            self.z_draws[chain, done:] = np.nan
+        found.draws = np.concatenate([found.draws, self.z_draws[:, self.tune :]], axis=-1)
+        if found.tune_draws is not None:
+            found.tune_draws = np.concatenate([found.tune_draws, self.z_draws[:, : self.tune]], axis=-1)
+        for part, statistics in (
+            (slice(self.tune, None), found.statistics),
+            (slice(0, self.tune), found.tune_statistics),
+        ):
+            if not self.density.d:  # there are no trajectories to tell of
+                for name in set(statistics) - {"lp"}:
+                    del statistics[name]
+            for block, rates in zip(self.density.blocks, self.acceptances, strict=True):
+                statistics[f"accept_{block.name}"] = rates[:, part]
+        return found
+
+
+def run_compound(
+    density: CompoundDensity, starts: ArrayLike, *run: Any, cores: int | None, on_progress: Any
+) -> ChainResults:
+    """Run the chains; the arguments after `starts` are those of `Plan`."""
+    plan = CompoundPlan(density, starts, *run)
+    kernels = compiled_compound()
+    how = Addresses(kernels["start_chain"].function, kernels["advance_compound"].function)
+
+    def job(chain: int) -> Any:
+        return lambda: plan.run(chain, how, None, None)
+
+    with blas.single_thread():
+        found = plan.complete([job(c) for c in range(plan.chains)], cores if density.native else 1, on_progress)
+    for compiled, used in zip((density.nuts, density.others), zip(*plan.addresses, strict=True), strict=True):
+        if compiled is not None:
+            release(compiled, used)
+    return found
