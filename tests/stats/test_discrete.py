@@ -82,7 +82,7 @@ def test_log_rates_beyond_the_range_of_exp(log_mu, backend):
     cost = ps.logp(ps.NegativeBinomial.dist(log_mu=eta, alpha=alpha), np.array([0, 3, 200]))
     run = pm.function([eta, alpha], [cost, pm.grad(cost.sum(), eta)], backend=backend)
     for shape in (1e-3, 2.0, 1e8):
-        with mpmath.workdps(1000):  # exp(900) + 1 has so many digits
+        with mpmath.workdps(60):
             expected = [float(extreme(x, log_mu, shape)) for x in (0, 3, 200)]
             mu = mpmath.exp(log_mu)
             slope = float(sum(x - (x + shape) * mu / (mu + shape) for x in (0, 3, 200)))

@@ -12,6 +12,7 @@ from pellucid.stats.bounds import known
 from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
 from pellucid.stats.draws import as_seed, draw, stream
 from pellucid.stats.logprob import (
+    conditional_logp,
     NotDerivable,
     default_transform,
     distribution_of,
@@ -27,10 +28,19 @@ from pellucid.stats.parameters import ParameterValueError
 
 if TYPE_CHECKING:  # for editors and type checkers, what `families` loads by name
     from pellucid.stats.families.bounded import *
+    from pellucid.stats.families.censored import *
     from pellucid.stats.families.continuous import *
+    from pellucid.stats.families.correlation import *
+    from pellucid.stats.families.counts import *
     from pellucid.stats.families.discrete import *
+    from pellucid.stats.families.mixture import *
+    from pellucid.stats.families.matrices import *
+    from pellucid.stats.families.multinomial import *
     from pellucid.stats.families.multivariate import *
     from pellucid.stats.families.positive import *
+    from pellucid.stats.families.spatial import *
+    from pellucid.stats.families.truncated import *
+    from pellucid.stats.families.zeros import *
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from pellucid.graph.nodes import Apply, Op, Type, Variable
 from pellucid.tensor.broadcast import Extent, broadcast_axis, broadcast_extents, shape_error
 from pellucid.tensor.shape import as_extent, as_extents, dim, stack
-from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable, constant
+from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable, constant, static_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ def shared_rng(value: np.random.Generator | int | None = None, name: str | None 
     return variable
 
 
-Support = Callable[[Sequence[Variable], Sequence[Sequence[Extent]]], Sequence[Extent]]
-"""A function of a law's parameters and of the lengths of each that gives the lengths of one draw."""
+Support = Callable[[Sequence[Any], Sequence[Sequence[Extent]]], Sequence[Extent]]
+"""A function of a law's parameters (constant numbers as such) and of the lengths of each: the lengths of one draw."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,8 @@ class Law:
         """The lengths of one draw, as ints where they are known."""
         if self.support is None:
             return []
-        found = [as_extent(n, f"a draw of {self.name}") for n in self.support(parameters, extents)]
+        known = [p if static_value(p) is None else static_value(p) for p in parameters]
+        found = [as_extent(n, f"a draw of {self.name}") for n in self.support(known, extents)]
         if len(found) != self.ndim_supp:
             raise TypeError(f"support= of the law {self.name} gives {len(found)} lengths for {self.ndim_supp} axes.")
         return found
@@ -153,7 +155,7 @@ class Law:
     def __reduce__(self) -> Any:
         """By name where declared, because its sampler may be a lambda; else by what it is made of."""
         if LAWS.get(self.name) is self:
-            return lookup_law, (self.name,)
+            return lookup_law, (self.name, self.sample.__module__)
         return Law, tuple(getattr(self, f.name) for f in fields(self))
 
 
@@ -163,7 +165,7 @@ def last_axes(which: int, count: int = 1) -> Support:
 
 
 def read_last_axes(
-    which: int, count: int, parameters: Sequence[Variable], extents: Sequence[Sequence[Extent]]
+    which: int, count: int, parameters: Sequence[Any], extents: Sequence[Sequence[Extent]]
 ) -> Sequence[Extent]:
     """The last lengths of one parameter."""
     return extents[which][-count:]
@@ -288,8 +290,12 @@ LAWS: dict[str, Law] = {}
 """Every law by name, in the order of declaration."""
 
 
-def lookup_law(name: str) -> Law:
-    """The law called `name`, for a pickle."""
+def lookup_law(name: str, home: str = __name__) -> Law:
+    """The law called `name`, for a pickle; the module that declares it is loaded if it must be."""
+    if name not in LAWS:
+        import_module(home)
+    if name not in LAWS:
+        raise LookupError(f"No law called {name!r} is declared: import the module that does so before unpickling.")
     return LAWS[name]
 
 

@@ -7,12 +7,22 @@ from typing import Any
 
 FAMILIES = {
     "bounded": "Beta Kumaraswamy LogitNormal Triangular TruncatedNormal Uniform",
+    "censored": "Censored",
     "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
     "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
+    "correlation": "LKJCholeskyCov LKJCorr",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
-    "multivariate": "Dirichlet MvNormal",
+    "matrices": "KroneckerNormal MatrixNormal Wishart",
+    "mixture": "Mixture NormalMixture",
+    "multinomial": "DirichletMultinomial Multinomial OrderedMultinomial",
+    "multivariate": "Dirichlet MvNormal MvStudentT StickBreakingWeights ZeroSumNormal",
     "positive": "ChiSquared Exponential Gamma HalfCauchy HalfFlat HalfNormal HalfStudentT InverseGamma LogNormal "
     "Lognormal Pareto Weibull",
+    "spatial": "CAR ICAR",
+    "zeros": "HurdleGamma HurdleLogNormal HurdleNegativeBinomial HurdlePoisson ZeroInflatedBinomial "
+    "ZeroInflatedNegativeBinomial ZeroInflatedPoisson",
+    "skewed": "ExGaussian SkewNormal SkewStudentT Wald",
+    "truncated": "Truncated",
 }
 """Each file of this folder and the public names in it: the one place where a distribution is listed."""
 
