@@ -13,6 +13,7 @@ from pellucid.graph.nodes import Variable
 from pellucid.stats.constraint import (
     Constraint,
     Interval,
+    Structured,
     lower_cholesky,
     positive_vector,
     real_vector,
@@ -322,7 +323,9 @@ def known_structure(constraint: Constraint, v: TensorVariable) -> bool:
     if constraint is simplex:
         last = isinstance(op, Softmax) and op.axes == (v.ndim - 1,)
         return last or (isinstance(op, Draw) and support_of_draw(v) is simplex)
-    return constraint is not lower_cholesky or (isinstance(op, Cholesky) and op.strict)
+    if constraint is lower_cholesky:
+        return isinstance(op, Cholesky) and op.strict
+    return isinstance(constraint, Structured) and constraint.assumed
 
 
 def value_of(constraint: Constraint, v: Constant, owner: Any = None) -> np.ndarray:

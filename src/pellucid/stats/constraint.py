@@ -95,9 +95,17 @@ def both(conditions: list[TensorVariable]) -> TensorVariable:
 
 @dataclass(frozen=True, eq=False)
 class Structured(Constraint):
-    """Vectors or matrices of a certain structure."""
+    """Vectors or matrices of a certain structure.
+
+    Attributes
+    ----------
+    condition : callable
+    assumed : bool
+        Whether only constants are checked: what is computed from other values shows by itself whether they belong.
+    """
 
     condition: Callable[[TensorVariable], TensorVariable] = lambda x: eq(x, x)
+    assumed: bool = False
 
     def check(self, x: Any, owner: Any = None) -> TensorVariable:
         return self.condition(as_tensor_variable(x))
@@ -159,6 +167,7 @@ lower_cholesky = Structured(
 
 positive_definite = Structured(
     "symmetric and positive definite", ([[1.0, 0.0], [0.0, 1.0]], [[4.0, -3.0], [-3.0, 2.26]]), 2, is_positive_definite,
+    assumed=True,
 )  # fmt: skip
 
 # The same sets as annotations: `sigma: Positive = 1.0` says that the parameter `sigma` is positive, and 1 unless given.

@@ -1,0 +1,220 @@
+"""Distributions of vectors and matrices: densities, draws, gradients, batches, and what is refused."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pellucid as pm
+import pellucid.stats as ps
+import pellucid.tensor as pt
+from pellucid.compile.numpy import compile as interpret
+from pellucid.diff import grad
+from pellucid.stats import families
+from stats.multivariate_cases import ALL, CONTINUOUS, COV, MU, PAIR, PATH, TABLE, WEIGHTS
+
+OWN = ("multivariate", "multinomial", "matrices", "correlation", "spatial")
+
+
+def draws(make, n, seed=3):
+    """Draws, one along each row."""
+    return ps.draw(make(size=n), random_seed=seed)
+
+
+def value_of(v):
+    """The value of a graph without inputs."""
+    return interpret([], [v])()[0]
+
+
+@pytest.mark.parametrize("name", [name for name, (_, oracle) in ALL.items() if oracle])
+def test_densities_are_those_of_scipy(name):
+    make, oracle = ALL[name]
+    x = draws(make, 5)
+    # 1e-9: SciPy factors the covariance by its eigenvalues, which loses some digits; ours are held to 1e-9 of these.
+    np.testing.assert_allclose(value_of(ps.logp(make(size=5), x)), oracle(x), rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(value_of(ps.logp(make(), x[0])), oracle(x[0]), rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_means_are_those_of_draws(name):
+    make, n = ALL[name][0], 20_000
+    x = draws(make, n)
+    mean = value_of(ps.mean(make()))
+    assert mean.shape == x.shape[1:]
+    # Six standard errors: over some 150 numbers none lies outside by chance.
+    np.testing.assert_array_less(np.abs(x.mean(0) - mean), 6 * x.std(0) / np.sqrt(n) + 1e-12)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_draws_follow_the_density(name):
+    """Stein's identities, by parts: at y the unconstrained draw, E[d log p / dy] = 0 and E[y d log p / dy] = -1."""
+    make = CONTINUOUS[name][0]
+    n = 1_000 if name in ("Wishart", "MatrixNormal") else 20_000  # the interpreter solves one system after another
+    rv = make(size=n)
+    bijection, inputs = ps.default_transform(rv), rv.owner.inputs
+    x = pt.as_tensor_variable(draws(make, n))
+    unconstrained = value_of(bijection.forward(x, *inputs)) if bijection else x.data
+    y = pt.tensor("y", shape=unconstrained.shape)
+    density = ps.logp(rv, bijection.backward(y, *inputs) if bijection else y)
+    if bijection:
+        density = density + bijection.log_jac_det(y, *inputs)
+    assert density.type.shape == (n,)
+    (slope,) = interpret([y], [grad(density.sum(), y)])(unconstrained)
+    for moment, expected in ((slope, 0.0), (slope * unconstrained, -1.0)):
+        error = moment.std(0) / np.sqrt(n)
+        np.testing.assert_array_less(np.abs(moment.mean(0) - expected), 6 * error)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_gradients_are_those_of_finite_differences(name):
+    rv = CONTINUOUS[name][0]()
+    bijection, inputs = ps.default_transform(rv), rv.owner.inputs
+    start = draws(CONTINUOUS[name][0], 1)[0]
+    y0 = value_of(bijection.forward(pt.as_tensor_variable(start), *inputs)) if bijection else start
+    y = pt.tensor("y", shape=y0.shape)
+    density = ps.logp(rv, bijection.backward(y, *inputs) if bijection else y)
+    if bijection:
+        density = density + bijection.log_jac_det(y, *inputs)
+    run = pm.function([y], [density, grad(density, y)])  # native code
+    value, slope = run(y0)
+    np.testing.assert_allclose(value, interpret([y], [density])(y0)[0], rtol=1e-12)
+    step = 1e-5
+    for place in np.ndindex(y0.shape):
+        e = np.zeros_like(y0)
+        e[place] = step
+        expected = (run(y0 + e)[0] - run(y0 - e)[0]) / (2 * step)
+        np.testing.assert_allclose(slope[place], expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_where_samplers_start(name):
+    rv = ALL[name][0](size=2)
+    point = value_of(ps.support_point(rv))
+    assert point.shape == rv.type.shape
+    assert np.isfinite(value_of(ps.logp(rv, point))).all()
+
+
+def test_batches_of_parameters():
+    covs, mus = np.array([COV, 4 * COV]), np.array([MU, -MU])
+    x = np.random.default_rng(1).normal(size=(2, 3))
+    for family, oracle in ((lambda c, m: ps.MvStudentT.dist([3.0, 9.0], mu=m, scale=c),
+                            lambda i: stats.multivariate_t(mus[i], covs[i], [3.0, 9.0][i]).logpdf(x[i])),
+                           (lambda c, m: ps.MvNormal.dist(m, tau=np.linalg.inv(c)),
+                            lambda i: stats.multivariate_normal(mus[i], covs[i]).logpdf(x[i]))):  # fmt: skip
+        found = value_of(ps.logp(family(covs, mus), x))
+        np.testing.assert_allclose(found, [oracle(0), oracle(1)], rtol=1e-9)
+    v = np.array([3 * COV, COV])
+    found = value_of(ps.logp(ps.Wishart.dist([4.0, 7.0], covs), v))
+    np.testing.assert_allclose(
+        found, [stats.wishart(n, c).logpdf(w) for n, c, w in zip([4, 7], covs, v, strict=True)], rtol=1e-9
+    )
+    counts = np.array([[1, 2, 4], [0, 3, 0]])
+    p, a = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([[1.0, 2.0, 3.0], [0.1, 9.0, 0.5]])
+    found = value_of(ps.logp(ps.Multinomial.dist([7, 3], p), counts))
+    np.testing.assert_allclose(found, stats.multinomial([7, 3], p).logpmf(counts), rtol=1e-10)
+    found = value_of(ps.logp(ps.DirichletMultinomial.dist([7, 3], a), counts))
+    np.testing.assert_allclose(found, stats.dirichlet_multinomial(a, [7, 3]).logpmf(counts), rtol=1e-10)
+    etas = np.array([0.7, 2.5])
+    factor = ps.draw(ps.LKJCorr.dist(3, 1.0), random_seed=1)
+    found = value_of(ps.logp(ps.LKJCorr.dist(3, etas), np.array([factor, factor])))
+    np.testing.assert_allclose(found, [value_of(ps.logp(ps.LKJCorr.dist(3, e), factor)) for e in etas], rtol=1e-12)
+    assert ps.draw(ps.LKJCorr.dist(3, etas)).shape == (2, 3, 3)
+
+
+def test_unknown_parameters_and_lengths():
+    cov, x, w = pt.matrix("cov"), pt.vector("x"), pt.matrix("w")
+    found = interpret([cov, x], [ps.logp(ps.MvStudentT.dist(4.0, scale=cov), x)])(COV, MU)[0]
+    np.testing.assert_allclose(found, stats.multivariate_t(np.zeros(3), COV, 4).logpdf(MU), rtol=1e-9)
+    symbolic, known = (ps.logp(ps.CAR.dist(0.5, m, 0.6, 2.0), MU) for m in (w, WEIGHTS))
+    np.testing.assert_allclose(interpret([w], [symbolic])(WEIGHTS)[0], value_of(known), rtol=1e-10)
+    n = pt.lscalar("n")
+    rv = ps.ZeroSumNormal.dist(shape=(2, n))
+    assert rv.eval({n: 5}).shape == (2, 5)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0, 3.0])
+def test_correlations_of_two_variables_integrate_to_one(eta):
+    """A factor of two rows is (r, sqrt(1 - r^2)), and r has a density on (-1, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    angle = nodes * np.pi / 2
+    r, slope = np.sin(angle), np.cos(angle) * np.pi / 2
+    factors = np.zeros((400, 2, 2))
+    factors[:, 0, 0], factors[:, 1, 0], factors[:, 1, 1] = 1.0, r, np.sqrt(1 - r**2)
+    density = value_of(ps.logp(ps.LKJCorr.dist(2, eta, size=400), factors))
+    # The bound for eta = 1/2 is that of the quadrature, whose integrand is cos(angle) ** (2 eta - 1).
+    assert abs((weights * slope * np.exp(density)).sum() - 1) < 1e-10
+
+
+def test_the_stick_is_broken_into_pieces_of_a_proper_density():
+    """Over the triangle of two free pieces, by Gauss-Legendre quadrature in the breaks."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    u, wu = (nodes + 1) / 2, weights / 2
+    a, b = np.meshgrid(u, u, indexing="ij")
+    pieces = np.stack([a, (1 - a) * b, (1 - a) * (1 - b)], -1)
+    density = np.exp(value_of(ps.logp(ps.StickBreakingWeights.dist(3.0, 2, size=(60, 60)), pieces)))
+    assert abs((density * (1 - a) * wu[:, None] * wu).sum() - 1) < 1e-10
+
+
+def test_zero_sums_are_a_normal_density_on_their_plane():
+    y = np.array([0.4, -1.0, 0.3])
+    rv = ps.ZeroSumNormal.dist(2.0, shape=4)
+    b = ps.default_transform(rv)
+    found = value_of(ps.logp(rv, b.backward(y)))
+    np.testing.assert_allclose(found, stats.norm(0, 2.0).logpdf(y).sum(), rtol=1e-12)  # the map is an isometry
+
+
+def test_outside_the_support():
+    cases = {
+        "sum": (ps.Multinomial.dist(3, [0.5, 0.5]), [[2, 2], [-1, 4], [3, 0]], [True, True, False]),
+        "broken": (ps.DirichletMultinomial.dist(3, [1.0, 1.0]), [[2.5, 0.5], [2, 1]], [True, False]),
+        "zero": (ps.ZeroSumNormal.dist(shape=2), [[1.0, 1.0], [1.0, -1.0]], [True, False]),
+        "rows": (ps.LKJCorr.dist(2, 1.0), [[[1.0, 0], [0.5, 0.5]], [[1.0, 0], [0.6, 0.8]]], [True, False]),
+        "negative": (ps.Wishart.dist(3, PAIR), [-PAIR, PAIR], [True, False]),
+        "pivot": (ps.LKJCholeskyCov.dist(1.0, 2, ps.Exponential.dist(1.0), compute_corr=False),
+                  [[1.0, 0.5, -1.0], [1.0, 0.5, 1.0]], [True, False]),
+        "weights": (ps.StickBreakingWeights.dist(1.0, 1), [[0.5, 0.6], [0.5, 0.5]], [True, False]),
+    }  # fmt: skip
+    for name, (rv, values, outside) in cases.items():
+        found = [value_of(ps.logp(rv, np.array(v))) == -np.inf for v in values]
+        assert found == outside, name
+    # Certain and impossible classes: 0 log 0 is 0.
+    assert value_of(ps.logp(ps.Multinomial.dist(2, [1.0, 0.0]), [2, 0])) == 0.0
+    assert value_of(ps.logp(ps.Multinomial.dist(2, [1.0, 0.0]), [1, 1])) == -np.inf
+
+
+def test_every_distribution_of_arrays_is_here():
+    families.load_all()
+    declared = {name for name, family in ps.DISTRIBUTIONS.items() if family.__module__.rpartition(".")[2] in OWN}
+    assert declared == {name.split()[0] for name in ALL} - {"OrderedMultinomial"}
+
+
+WRONG = {
+    "two matrices": (lambda: ps.MvNormal.dist(MU, COV, tau=COV), "takes one of cov, tau, chol, not cov and tau"),
+    "no matrix": (lambda: ps.MvStudentT.dist(3.0), "not none of them"),
+    "vector": (lambda: ps.MvNormal.dist(MU, np.ones(3)), "cov of MvNormal must be a matrix"),
+    "few degrees": (lambda: ps.Wishart.dist(1.0, COV), "do not fit together"),
+    "indefinite": (lambda: ps.Wishart.dist(5, -COV), "V of Wishart must be symmetric and positive definite"),
+    "rowcov": (lambda: ps.MatrixNormal.dist(TABLE, colcov=PAIR), "takes one of rowcov, rowchol"),
+    "factors": (lambda: ps.KroneckerNormal.dist(0.0), "one of covs, chols, evds"),
+    "asymmetric": (lambda: ps.CAR.dist(0.0, np.triu(PATH), 0.5, 1.0), "W of CAR must be a symmetric matrix"),
+    "alpha": (lambda: ps.CAR.dist(0.0, PATH, 1.5, 1.0), r"alpha of CAR must be in \(-1.0, 1.0\)"),
+    "weighted": (lambda: ps.ICAR.dist(WEIGHTS), "matrix of 0 and 1"),
+    "no length": (lambda: ps.ZeroSumNormal.dist(1.0), "give shape, dims, or support_shape"),
+    "axes": (lambda: ps.ZeroSumNormal.dist(1.0, 2, shape=3), "does not have 2 zero-sum axes"),
+    "sigma": (lambda: ps.ZeroSumNormal.dist([1.0, 2.0], shape=2), "must have length 1 along the zero-sum axes"),
+    "own shape": (lambda: ps.ZeroSumNormal.dist(support_shape=3, shape=(2, 4)), r"one draw has shape \(3\)"),
+    "sd_dist": (lambda: ps.LKJCholeskyCov.dist(1.0, 2, 3.0), "must be a distribution of numbers or vectors"),
+    "rows": (lambda: ps.LKJCorr.dist(0, 1.0), "n of LKJCorr must be"),
+    "p": (lambda: ps.Multinomial.dist(3, [0.5, 0.6]), "p of Multinomial must be probabilities"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_refused(name):
+    make, message = WRONG[name]
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_intrinsic_autoregressions_need_one_connected_part():
+    with pytest.raises(ValueError, match="without a connection"):
+        ps.draw(ps.ICAR.dist(np.kron(np.eye(2, dtype=int), [[0, 1], [1, 0]])))
