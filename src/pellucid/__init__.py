@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         walk,
     )
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
+    from pellucid.inference.marginal import recover_marginals
     from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
     from pellucid.inference.predictive import (
         ImplicitFreezeWarning,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
     from pellucid.model.imputation import ImputationWarning
+    from pellucid.model.marginal import marginalize
     from pellucid.model.model import Model
     from pellucid.model.transform import (
         change_value_transforms,
@@ -89,7 +91,17 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.rewrite.explain import explain_rewrites
     from pellucid.rewrite.pipeline import rewrite_graph
     from pellucid.stats import *  # the distributions, of which stats has the one list
-    from pellucid.stats import NotDerivable, ParameterValueError, draw, icdf, logccdf, logcdf, logp, support_point
+    from pellucid.stats import (
+        NotDerivable,
+        ParameterValueError,
+        conditional_logp,
+        draw,
+        icdf,
+        logccdf,
+        logcdf,
+        logp,
+        support_point,
+    )
     from pellucid.tensor.broadcast import ShapeError
     from pellucid.tensor.check import Assert, CheckAndRaise
     from pellucid.tensor.draws import shared_rng
@@ -118,6 +130,7 @@ MODULES = {
         "io_toposort orphans_between toposort truncated_graph_inputs variable_depends_on vars_between walk"
     ),
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
+    "pellucid.inference.marginal": "recover_marginals",
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.sample": "sample",
@@ -131,6 +144,7 @@ MODULES = {
     "pellucid.model.context": "modelcontext",
     "pellucid.model.data": "Data set_data",
     "pellucid.model.imputation": "ImputationWarning",
+    "pellucid.model.marginal": "marginalize",
     "pellucid.model.model": "Model",
     "pellucid.model.transform": (
         "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "
@@ -139,7 +153,7 @@ MODULES = {
     "pellucid.model.variables": "Deterministic Potential",
     "pellucid.rewrite.explain": "explain_rewrites",
     "pellucid.rewrite.pipeline": "rewrite_graph",
-    "pellucid.stats": "NotDerivable ParameterValueError draw icdf logccdf logcdf logp support_point",
+    "pellucid.stats": "NotDerivable ParameterValueError conditional_logp draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",
     "pellucid.tensor.check": "Assert CheckAndRaise",
     "pellucid.tensor.folds": "filter foldl foldr ifelse map reduce while_loop",

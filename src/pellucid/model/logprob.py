@@ -95,7 +95,7 @@ def term(model: Model, v: TensorVariable, own: Mapping[Variable, TensorVariable]
     """The log-probability of one variable, in terms of random variables and value variables."""
     bijection, value = model.rvs_to_transforms[v], model.rvs_to_values[v]
     with made_by(v.owner.line):  # type: ignore[union-attr]
-        found = conditional_logp(v, own[v])
+        found = model.marginal_terms[v] if v in model.marginal_terms else conditional_logp(v, own[v])
         if bijection is not None and jacobian:
             found = found + bijection.log_jac_det(value, *v.owner.inputs)  # type: ignore[union-attr]
     return found
@@ -106,7 +106,10 @@ def terms(model: Model, variables: Any = None, *, jacobian: bool = True) -> list
     own = values_on_own_scale(model.root)
     listed = chosen(model, variables)
     potentials = set(model.potentials)
-    graphs = [v if v in potentials else term(model.root, v, own, jacobian=jacobian) for v in listed]
+    marginal = model.root.marginal_terms
+    graphs = [
+        marginal.get(v, v) if v in potentials else term(model.root, v, own, jacobian=jacobian) for v in listed
+    ]
     found = replace_all(graphs, own)
     for v, logp in zip(listed, found, strict=True):
         if logp.owner is not None and logp.name is None:

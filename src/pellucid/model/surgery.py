@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import toposort
+from pellucid.model.context import here
 from pellucid.model.dims import Dimensions
 from pellucid.model.logprob import value_variable
 from pellucid.model.shapes import current_shape
@@ -25,27 +26,31 @@ def exchange(model: Model, replace: Mapping[Any, Any] | None = None) -> Model:
     none of these in the copy, and the caller says what it is instead.
     """
     swaps: dict[Variable, Variable] = dict(replace or {})
-    new = images(model, swaps)
+    every = model_variables(model)
+    return assemble(model, dict(zip(every, replace_all(every, swaps), strict=True)), set(swaps))
+
+
+def model_variables(model: Model) -> list[Any]:
+    """The variables that a model consists of: those with names, data, lengths, and initial values."""
+    data = [model.rvs_to_values[rv] for rv in model.observed_RVs]
+    starts = [v for v in model.rvs_to_initial_values.values() if isinstance(v, Variable)]
+    lengths = model.dimensions.lengths.values()
+    return list(dict.fromkeys([*model.named_vars.values(), *data, *lengths, *starts]))
+
+
+def assemble(model: Model, new: Mapping[Any, Any], without: Collection[Any]) -> Model:
+    """A copy of a model in which each variable is what `new` says; those of `without` are only names in it."""
     copy = model.blank()
     copy.named_vars.update({name: new[v] for name, v in model.named_vars.items()})
     copy.named_vars_to_dims.update(model.named_vars_to_dims)
     copy.dimensions = copied_dimensions(model.dimensions, new)
-    copy.deterministics += [new[v] for v in model.deterministics if v not in swaps]
-    copy.potentials += [new[v] for v in model.potentials if v not in swaps]
+    copy.deterministics += [new[v] for v in model.deterministics if v not in without]
+    copy.potentials += [new[v] for v in model.potentials if v not in without]
     copy.data_vars += [new[v] for v in model.data_vars]
     for rv in model.basic_RVs:
-        if rv not in swaps:
+        if rv not in without:
             adopt(copy, model, rv, new)
     return copy
-
-
-def images(model: Model, swaps: Mapping[Variable, Variable]) -> dict[Any, Any]:
-    """What every variable of a model becomes when some of them are exchanged."""
-    data = [model.rvs_to_values[rv] for rv in model.observed_RVs]
-    starts = [v for v in model.rvs_to_initial_values.values() if isinstance(v, Variable)]
-    lengths = model.dimensions.lengths.values()
-    every: list[Any] = list(dict.fromkeys([*model.named_vars.values(), *data, *lengths, *starts]))
-    return dict(zip(every, replace_all(every, swaps), strict=True))
 
 
 def copied_dimensions(dimensions: Dimensions, new: Mapping[Any, Any]) -> Dimensions:
