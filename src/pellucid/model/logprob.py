@@ -107,9 +107,7 @@ def terms(model: Model, variables: Any = None, *, jacobian: bool = True) -> list
     listed = chosen(model, variables)
     potentials = set(model.potentials)
     marginal = model.root.marginal_terms
-    graphs = [
-        marginal.get(v, v) if v in potentials else term(model.root, v, own, jacobian=jacobian) for v in listed
-    ]
+    graphs = [marginal.get(v, v) if v in potentials else term(model.root, v, own, jacobian=jacobian) for v in listed]
     found = replace_all(graphs, own)
     for v, logp in zip(listed, found, strict=True):
         if logp.owner is not None and logp.name is None:

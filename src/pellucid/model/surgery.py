@@ -26,6 +26,12 @@ def exchange(model: Model, replace: Mapping[Any, Any] | None = None) -> Model:
     none of these in the copy, and the caller says what it is instead.
     """
     swaps: dict[Variable, Variable] = dict(replace or {})
+    summed = [v for v in swaps if v in model.marginal_terms]
+    if summed:
+        raise ValueError(
+            f"{', '.join(map(str, summed))} cannot be exchanged: its term holds sums over variables that were "
+            f"marginalised. Change the model first, then marginalise. {here()}"
+        )
     every = model_variables(model)
     return assemble(model, dict(zip(every, replace_all(every, swaps), strict=True)), set(swaps))
 
@@ -35,7 +41,8 @@ def model_variables(model: Model) -> list[Any]:
     data = [model.rvs_to_values[rv] for rv in model.observed_RVs]
     starts = [v for v in model.rvs_to_initial_values.values() if isinstance(v, Variable)]
     lengths = model.dimensions.lengths.values()
-    return list(dict.fromkeys([*model.named_vars.values(), *data, *lengths, *starts]))
+    every = [*model.named_vars.values(), *data, *lengths, *starts, *model.marginal_terms.values()]
+    return list(dict.fromkeys(every))
 
 
 def assemble(model: Model, new: Mapping[Any, Any], without: Collection[Any]) -> Model:
@@ -47,6 +54,7 @@ def assemble(model: Model, new: Mapping[Any, Any], without: Collection[Any]) -> 
     copy.deterministics += [new[v] for v in model.deterministics if v not in without]
     copy.potentials += [new[v] for v in model.potentials if v not in without]
     copy.data_vars += [new[v] for v in model.data_vars]
+    copy.marginal_terms.update({new[v]: new[term] for v, term in model.marginal_terms.items()})
     for rv in model.basic_RVs:
         if rv not in without:
             adopt(copy, model, rv, new)
