@@ -134,9 +134,7 @@ def test_convergence_is_the_three_separate_results(case):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.integers(1, 4), st.integers(4, 30), st.integers(0, 2**32 - 1), st.floats(-0.99, 0.99), st.integers(0, 3)
-)
+@given(st.integers(1, 4), st.integers(4, 30), st.integers(0, 2**32 - 1), st.floats(-0.99, 0.99), st.integers(0, 3))
 def test_agrees_on_short_rounded_chains(chains, draws, seed, coefficient, decimals):
     x = autoregressive(np.random.default_rng(seed), coefficient, (chains, draws)).round(decimals)
     assert_agree(ess(x), reference("ess", x, method="bulk"), "bulk")

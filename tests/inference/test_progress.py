@@ -121,9 +121,7 @@ def test_the_last_state_is_shown_when_a_run_is_stopped():
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert stream.getvalue().splitlines()[-1] == (
-        "Sampling 1 chain: 30/100 draws, stopped after 0:04, 6.7/s (30 %)"
-    )
+    assert stream.getvalue().splitlines()[-1] == ("Sampling 1 chain: 30/100 draws, stopped after 0:04, 6.7/s (30 %)")
 
 
 class Broken(io.StringIO):

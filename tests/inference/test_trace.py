@@ -88,13 +88,9 @@ def test_attributes(tree):
 
 
 def test_same_layout_as_arviz(tree, arrays):
-    theirs = arviz_base.from_dict(
-        {name: value for name, value in arrays.items() if value}, coords=COORDS, dims=DIMS
-    )
+    theirs = arviz_base.from_dict({name: value for name, value in arrays.items() if value}, coords=COORDS, dims=DIMS)
     for group in theirs.children:
-        xarray.testing.assert_identical(
-            tree[group].to_dataset().drop_attrs(), theirs[group].to_dataset().drop_attrs()
-        )
+        xarray.testing.assert_identical(tree[group].to_dataset().drop_attrs(), theirs[group].to_dataset().drop_attrs())
 
 
 def test_arviz_reads_it(tree, arrays):

@@ -142,6 +142,7 @@ def convergence(x: ArrayLike) -> Convergence:
     Convergence
         Three floats or arrays of shape event. `rhat` is NaN for a single chain.
     """
+
     def together(block: estimators.Block) -> np.ndarray:
         return np.stack((estimators.rhat_rank(block), estimators.ess_bulk(block), estimators.ess_tail(block)))
 

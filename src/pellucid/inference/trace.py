@@ -139,7 +139,8 @@ class Group:
 
     def dataset(self) -> xarray.Dataset:
         """The dataset."""
-        return _xarray().Dataset(dict(self.variables), coords=dict(self.labels), attrs={**_versions(), **self.attributes})
+        attributes = {**_versions(), **self.attributes}
+        return _xarray().Dataset(dict(self.variables), coords=dict(self.labels), attrs=attributes)
 
 
 def draft(

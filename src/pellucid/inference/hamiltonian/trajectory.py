@@ -203,9 +203,7 @@ def grow(
 
 
 @kernel(cold=True)
-def join_trajectory(
-    near: Array, far: Array, level: i64, workspace: Array, slots: IntArray, d: i64
-) -> i64:
+def join_trajectory(near: Array, far: Array, level: i64, workspace: Array, slots: IntArray, d: i64) -> i64:
     """Join the tree grown at `level` to the trajectory, next to its end of momentum `near`; 1 if the whole turns."""
     last = vector(workspace, slots, layout.LAST + layout.SLOTS_PER_LEVEL * level, d)
     first = last
