@@ -26,6 +26,8 @@ BELOW = {  # layer: the layers it may import
     "compile": GRAPHS | {"diff", "rewrite"},    # diff for verify_grad
     "stats": GRAPHS | PASSES | {"compile"},    # draws are evaluated by the interpreter
     "model": GRAPHS | PASSES | {"compile", "stats"},
+    "logprob": {"stats"},
+    "distributions": {"stats"},
     "inference": GRAPHS | PASSES | {"compile", "stats", "model"},
 }
 TOP = {"__init__", "__main__", "testing", "tour"}    # may import any layer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, math, printing, rewrite, stats, tensor
+    from pellucid import diff, distributions, logprob, math, printing, rewrite, stats, tensor
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
@@ -165,7 +165,7 @@ MODULES = {
 }
 """Where each public name is, so that it is imported only when it is used."""
 
-SUBMODULES = "compile diff graph inference math model printing rewrite stats tensor vectorize"
+SUBMODULES = "compile diff distributions graph inference logprob math model printing rewrite stats tensor vectorize"
 """Parts of the package that are attributes of it."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
