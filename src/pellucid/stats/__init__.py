@@ -12,8 +12,8 @@ from pellucid.stats.bounds import known
 from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
 from pellucid.stats.draws import as_seed, draw, stream
 from pellucid.stats.logprob import (
-    conditional_logp,
     NotDerivable,
+    conditional_logp,
     default_transform,
     distribution_of,
     icdf,
@@ -27,17 +27,23 @@ from pellucid.stats.logprob import (
 from pellucid.stats.parameters import ParameterValueError
 
 if TYPE_CHECKING:  # for editors and type checkers, what `families` loads by name
+    from pellucid.stats.families.autoregressive import *
     from pellucid.stats.families.bounded import *
     from pellucid.stats.families.censored import *
     from pellucid.stats.families.continuous import *
     from pellucid.stats.families.correlation import *
     from pellucid.stats.families.counts import *
+    from pellucid.stats.families.custom import *
+    from pellucid.stats.families.degenerate import *
     from pellucid.stats.families.discrete import *
-    from pellucid.stats.families.mixture import *
     from pellucid.stats.families.matrices import *
+    from pellucid.stats.families.mixture import *
     from pellucid.stats.families.multinomial import *
     from pellucid.stats.families.multivariate import *
+    from pellucid.stats.families.ordinal import *
     from pellucid.stats.families.positive import *
+    from pellucid.stats.families.random_walk import *
+    from pellucid.stats.families.simulator import *
     from pellucid.stats.families.spatial import *
     from pellucid.stats.families.truncated import *
     from pellucid.stats.families.zeros import *

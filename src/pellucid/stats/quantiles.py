@@ -146,7 +146,7 @@ def search_quantile(distribution: Any, q: TensorVariable) -> TensorVariable:
     q = broadcast_to(q, broadcast_shape(q, as_tensor_variable(distribution.logcdf(q))))
     leaves = [v.type.variable() for v in distribution.values]
     x = q.type.variable()
-    inner = type(distribution).of(*leaves)
+    inner = distribution.of(*leaves)
     body = Body([x, *leaves], [as_tensor_variable(f(x)) for f in (inner.logcdf, inner.logccdf, inner.logp)])
     ends = distribution.support.bounds(distribution)
     low, high = (as_tensor_variable(v if v is not None else e) for v, e in zip(ends, (-np.inf, np.inf), strict=True))

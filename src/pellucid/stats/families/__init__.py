@@ -6,18 +6,24 @@ from importlib import import_module
 from typing import Any
 
 FAMILIES = {
+    "autoregressive": "AR EulerMaruyama GARCH11",
     "bounded": "Beta Kumaraswamy LogitNormal Triangular TruncatedNormal Uniform",
     "censored": "Censored",
     "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
     "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
     "correlation": "LKJCholeskyCov LKJCorr",
+    "degenerate": "DiracDelta",
+    "custom": "CustomDist DensityDist",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
     "matrices": "KroneckerNormal MatrixNormal Wishart",
     "mixture": "Mixture NormalMixture",
     "multinomial": "DirichletMultinomial Multinomial OrderedMultinomial",
     "multivariate": "Dirichlet MvNormal MvStudentT StickBreakingWeights ZeroSumNormal",
+    "ordinal": "OrderedLogistic OrderedProbit",
     "positive": "ChiSquared Exponential Gamma HalfCauchy HalfFlat HalfNormal HalfStudentT InverseGamma LogNormal "
     "Lognormal Pareto Weibull",
+    "random_walk": "GaussianRandomWalk MvGaussianRandomWalk RandomWalk",
+    "simulator": "Simulator",
     "spatial": "CAR ICAR",
     "zeros": "HurdleGamma HurdleLogNormal HurdleNegativeBinomial HurdlePoisson ZeroInflatedBinomial "
     "ZeroInflatedNegativeBinomial ZeroInflatedPoisson",

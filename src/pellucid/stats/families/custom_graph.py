@@ -1,0 +1,195 @@
+"""A distribution that a graph draws: the graph as a value, its shape, its draws, its typical value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pellucid.compile.numpy import compile as interpret
+from pellucid.graph.function_graph import FunctionGraph
+from pellucid.graph.nodes import Apply, Variable
+from pellucid.graph.provenance import describe, user_line
+from pellucid.graph.replace import replace_all
+from pellucid.graph.traverse import graph_inputs, toposort
+from pellucid.stats import support_point
+from pellucid.stats.families.composite import generator_from
+from pellucid.tensor.body import Body, extend_extents
+from pellucid.tensor.broadcast import Extent
+from pellucid.tensor.draws import Draw, RngVariable, count_of_generators, lengths
+from pellucid.tensor.loop import Scan
+from pellucid.tensor.types import Constant, TensorType, TensorVariable
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a user said of a distribution.
+
+    Attributes
+    ----------
+    logp, logcdf, random, support_point : callable or None
+    axes : tuple
+        For each axis of one draw where its length is from: a parameter's place and one of its axes (from the end).
+    graph : FunctionGraph or None
+        What ``dist=`` returned, as a function of its generators, the parameters, and the size if there was one.
+    generators : int
+        How many generators the graph has.
+    batch_ndim : int
+        The number of batch axes of what the graph computes.
+    """
+
+    logp: Callable[..., Any] | None = None
+    logcdf: Callable[..., Any] | None = None
+    random: Callable[..., Any] | None = None
+    support_point: Callable[..., Any] | None = None
+    axes: tuple[tuple[int, int], ...] = ()
+    graph: FunctionGraph | None = None
+    generators: int = 0
+    batch_ndim: int = 0
+
+    @property
+    def parameters(self) -> tuple[Variable, ...]:
+        """The parameters as inputs of the graph; the size is the last."""
+        return self.graph.inputs[self.generators :] if self.graph else ()
+
+    def applied(self, parameters: Sequence[Any]) -> Any:
+        """What the graph computes for these parameters."""
+        generators: Any = self.graph.inputs[: self.generators]  # type: ignore[union-attr]
+        return self.graph.on([*generators, *parameters])[0]  # type: ignore[union-attr]
+
+    def __getstate__(self) -> Any:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def run(self) -> Callable[..., Any]:
+        """The graph as a function of arrays."""
+        return interpret(self.graph.inputs, self.graph.outputs)  # type: ignore[union-attr]
+
+
+def traced(
+    dist: Callable[..., Any],
+    recipe: Recipe,
+    name: str,
+    labels: Sequence[str],
+    values: Sequence[TensorVariable],
+    batch: int,
+) -> Recipe:
+    """The recipe with the graph that `dist` writes for parameters of these types."""
+    dummies = [v.type.variable(name=label) for v, label in zip(values, labels, strict=True)]
+    shown = [v if is_count(v) else d for v, d in zip(values, dummies, strict=True)]
+    size = TensorType("int64", (batch,)).variable(name="size") if batch else None
+    before = count_of_generators()
+    out = dist(*shown, size)
+    if not isinstance(out, TensorVariable):
+        raise TypeError(
+            f"dist of {name} must return a random variable, made with .dist(...), not {out!r} ({type(out).__name__}). "
+            f"At {describe(user_line())}"
+        )
+    inputs = [*dummies, *([] if size is None else [size])]
+    roots = list(graph_inputs([out], blockers=inputs))
+    generators = [v for v in roots if isinstance(v, RngVariable)]
+    check_own(name, out, [v for v in generators if v.born < before], roots, set(inputs))
+    return replace(recipe, graph=FunctionGraph([*generators, *inputs], [out]), generators=len(generators))
+
+
+def is_count(v: TensorVariable) -> bool:
+    """Whether a parameter is a constant whole number, such as a number of steps, which shapes may depend on."""
+    return isinstance(v, Constant) and v.ndim == 0 and not v.dtype.startswith("float")
+
+
+def check_own(
+    name: str, out: Variable, foreign: Sequence[Variable], roots: Sequence[Variable], known: set[Any]
+) -> None:
+    """Refuse a graph that mentions what is not among its parameters."""
+    if foreign:
+        node = next(n for n in toposort([out]) if any(v in foreign for v in n.inputs))
+        raise ValueError(
+            f"dist of {name} uses the random variable '{node.outputs[-1]}', made before it at {describe(node.line)}: "
+            f"it would be drawn anew. Pass it as a parameter. At {describe(user_line())}"
+        )
+    missing = [str(v) for v in roots if v not in known and not v.has_value]
+    if missing:
+        raise ValueError(
+            f"dist of {name} uses {', '.join(missing)}: pass what it depends on as parameters. "
+            f"At {describe(user_line())}"
+        )
+    if not any(isinstance(v, RngVariable) for v in roots):
+        raise TypeError(
+            f"dist of {name} returns {out}, in which nothing is random: use distributions made with .dist(...). "
+            f"At {describe(user_line())}"
+        )
+
+
+def graph_extents(
+    recipe: Recipe, parameters: Sequence[Variable], extents: Sequence[Sequence[Extent]] | None = None
+) -> list[Extent]:
+    """The lengths of what the graph computes, in terms of the parameters."""
+    graph: Any = recipe.graph
+    out = graph.outputs[0]
+    if None not in out.type.shape:
+        return list(out.type.shape)
+    known: dict[Variable, Any] = dict.fromkeys(graph.inputs[: recipe.generators], ())
+    known.update(zip(recipe.parameters, extents or [lengths(p) for p in parameters], strict=True))
+    if out not in known:
+        extend_extents(graph.toposort(), known)
+    found = [n if s is None else s for n, s in zip(known[out], out.type.shape, strict=True)]
+    symbolic = [n for n in found if isinstance(n, Variable)]
+    swapped = iter(replace_all(symbolic, dict(zip(recipe.parameters, parameters, strict=True))))
+    return [next(swapped) if isinstance(n, Variable) else n for n in found]
+
+
+def draw_graph(recipe: Recipe, rng: np.random.Generator, size: tuple[int, ...], arrays: Sequence[Any]) -> np.ndarray:
+    """Draws by evaluating the graph: once, or for each element of the axes that the batch has gained since."""
+    extra = len(size) - recipe.batch_ndim
+    ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
+    if extra <= 0 and all(a.ndim == n for a, n in zip(arrays, ranks, strict=True)):
+        return evaluate(recipe, rng, arrays)
+    found: Any = np.empty(size[:extra], object)
+    for place in np.ndindex(*size[:extra]):
+        found[place] = evaluate(recipe, rng, [one_of(a, n, place) for a, n in zip(arrays, ranks, strict=True)])
+    drawn = list(found.ravel())
+    return np.stack(drawn).reshape(*size[:extra], *drawn[0].shape)
+
+
+def one_of(a: np.ndarray, ndim: int, place: tuple[int, ...]) -> np.ndarray:
+    """The element at a place of the axes that an array has before its last `ndim`; axes of length 1 repeat."""
+    lead = a.shape[: a.ndim - ndim]
+    index = tuple(min(i, n - 1) for i, n in zip(place, lead, strict=False))
+    return a[index + (0,) * (len(lead) - len(index))]
+
+
+def evaluate(recipe: Recipe, rng: np.random.Generator, arrays: Sequence[Any]) -> np.ndarray:
+    """One evaluation of the graph; a single generator is the one given, so that draws are those of its contents."""
+    count = recipe.generators
+    generators = [rng] if count == 1 else [generator_from(rng) for _ in range(count)]
+    return recipe.run(*generators, *arrays)[0]
+
+
+def at_typical_values(out: TensorVariable) -> TensorVariable:
+    """What is computed when each draw, also those in loops, has its typical value."""
+    new: dict[Variable, Variable] = {}
+    for node in toposort([out]):
+        inputs = [new.get(v, v) for v in node.inputs]
+        if isinstance(node.op, Draw):
+            fresh = node.clone_with_new_inputs(inputs).outputs
+            new.update(zip(node.outputs, (fresh[0], support_point(fresh[-1])), strict=True))
+        elif isinstance(node.op, Scan) and any(isinstance(v, RngVariable) for v in node.inputs):
+            op = replace(node.op, body=typical_body(node.op.body))
+            new.update(zip(node.outputs, Apply(op, inputs).outputs, strict=True))
+        elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            new.update(zip(node.outputs, node.clone_with_new_inputs(inputs).outputs, strict=True))
+    return new.get(out, out)  # type: ignore[return-value]
+
+
+def typical_body(body: Body) -> Body:
+    """A step in which each draw has its typical value."""
+    new: dict[Variable, Variable] = {}
+    for node in toposort(body.outputs, stop=set(body.inputs)):
+        inputs = [new.get(v, v) for v in node.inputs]
+        fresh = node.clone_with_new_inputs(inputs).outputs
+        typical = (fresh[0], support_point(fresh[-1])) if isinstance(node.op, Draw) else fresh
+        new.update(zip(node.outputs, typical, strict=True))
+    return Body(body.inputs, [new.get(v, v) for v in body.outputs])
