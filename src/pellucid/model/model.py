@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe
-from pellucid.model import check, density, imputation, initial, logprob, point, show, surgery
+from pellucid.model import imputation, initial, surgery
+from pellucid.model.answers import Answers
 from pellucid.model.context import active_models, current_model, here, modelcontext
 from pellucid.model.data import set_data_variable
 from pellucid.model.dims import Dimensions, as_dims
@@ -20,11 +21,8 @@ from pellucid.model.shapes import Shape, current_shape, try_shape
 from pellucid.model.variables import Deterministic
 from pellucid.tensor.types import TensorVariable
 
-Point = dict[str, np.ndarray]
-"""Values of the value variables, by name."""
 
-
-class Model:
+class Model(Answers):
     """Random variables, data and what is computed from them, under names.
 
     Variables made inside ``with model:`` belong to it. A model made inside another model's block is part of it: its
@@ -329,7 +327,7 @@ class Model:
             if not missing.all():
                 return self.register_partly_observed(rv_var, full, data, missing, names, how)
             data = None
-        bijection, value = value_variable(rv_var, data, default_transform, transform)
+        bijection, value = value_variable(rv_var, data, default_transform, transform)  # type: ignore[arg-type]
         self.add_named_variable(rv_var, names)
         self.record(rv_var, value, bijection, shape, initval, observed=data is not None)
         return rv_var
@@ -359,130 +357,6 @@ class Model:
             model.shapes[rv] = shape
             if not observed:
                 model.rvs_to_initial_values[rv] = initval
-
-    # Log-probability, as graphs.
-
-    def replace_rvs_by_values(self, graphs: Sequence[TensorVariable]) -> list[TensorVariable]:
-        """Graphs of random variables as graphs of their value variables."""
-        return logprob.in_values(self, graphs)
-
-    def logp(self, vars: Any = None, jacobian: bool = True, sum: bool = True) -> Any:
-        """The log-probability of the model's values, as a graph of the value variables.
-
-        Parameters
-        ----------
-        vars : variable or list of variables, optional
-            Random variables (or their value variables) and potentials; by default all of the model.
-        jacobian : bool
-            Whether the densities are those of the unconstrained values.
-        sum : bool
-            Whether to add everything up, or to return the terms, one tensor per variable.
-        """
-        return logprob.total(self, vars, jacobian=jacobian) if sum else logprob.terms(self, vars, jacobian=jacobian)
-
-    def dlogp(self, vars: Any = None, jacobian: bool = True) -> TensorVariable:
-        """The gradient of the log-probability with respect to the (continuous) value variables, as one vector."""
-        return logprob.gradient(self, vars, jacobian=jacobian)
-
-    def d2logp(self, vars: Any = None, jacobian: bool = True, negate_output: bool = True) -> TensorVariable:
-        """The Hessian of the log-probability, as one matrix; negated by default, as PyMC returns it."""
-        return logprob.hessian_matrix(self, vars, jacobian=jacobian, negate=negate_output)
-
-    @property
-    def varlogp(self) -> TensorVariable:
-        """The log-probability of the free random variables."""
-        return logprob.total(self, self.free_RVs, jacobian=True)
-
-    @property
-    def varlogp_nojac(self) -> TensorVariable:
-        """The log-probability of the free random variables on their own scales."""
-        return logprob.total(self, self.free_RVs, jacobian=False)
-
-    @property
-    def observedlogp(self) -> TensorVariable:
-        """The log-probability of the observed random variables."""
-        return logprob.total(self, self.observed_RVs, jacobian=True)
-
-    @property
-    def potentiallogp(self) -> TensorVariable:
-        """The sum of the potentials."""
-        return logprob.total(self, self.potentials, jacobian=True)
-
-    @property
-    def datalogp(self) -> TensorVariable:
-        """The log-probability of the observed random variables, and the potentials."""
-        return logprob.total(self, self.observed_RVs + self.potentials, jacobian=True)
-
-    # Functions of points.
-
-    def compile_fn(
-        self,
-        outs: Any,
-        *,
-        inputs: Any = None,
-        mode: Any = None,
-        point_fn: bool = True,
-        backend: str | None = None,
-        **options: Any,
-    ) -> Any:
-        """A compiled function of a point (a dict of values by name) or, if not `point_fn`, of keywords."""
-        return point.compile_function(self, outs, inputs, point_fn=point_fn, backend=backend, **options)
-
-    def compile_logp(self, vars: Any = None, jacobian: bool = True, sum: bool = True, **options: Any) -> Any:
-        """The compiled :meth:`logp`: a function of a point."""
-        return point.cached(self, "logp", vars, options, jacobian=jacobian, sum=sum)
-
-    def compile_dlogp(self, vars: Any = None, jacobian: bool = True, **options: Any) -> Any:
-        """The compiled :meth:`dlogp`: a function of a point."""
-        return point.cached(self, "dlogp", vars, options, jacobian=jacobian)
-
-    def compile_d2logp(
-        self, vars: Any = None, jacobian: bool = True, negate_output: bool = True, **options: Any
-    ) -> Any:
-        """The compiled :meth:`d2logp`: a function of a point."""
-        return point.cached(self, "d2logp", vars, options, jacobian=jacobian, negate_output=negate_output)
-
-    def logp_dlogp_function(self, grad_vars: Any = None, tempered: bool = False, **options: Any) -> Any:
-        """A function of a point, or of a flat vector, that returns the log-probability and its gradient."""
-        return point.value_and_gradient(self, grad_vars, tempered=tempered, **options)
-
-    def density(self) -> density.Density:
-        """The log-probability and its gradient as functions of one flat vector, for samplers."""
-        return density.model_density(self)
-
-    # Starting points and checks.
-
-    def initial_point(self, random_seed: Any = None) -> Point:
-        """Where sampling starts before jitter: values of the value variables, by name."""
-        return initial.initial_point(self, random_seed)
-
-    def check_start_vals(self, start: Any) -> None:
-        """Raise :class:`SamplingError`, with a report, unless the log-probability is finite at the point or points."""
-        check.check_start_values(self, [start] if isinstance(start, Mapping) else start)
-
-    def point_logps(self, point: Point | None = None, round_vals: int | None = 2) -> dict[str, np.ndarray]:
-        """The log-probability of each variable and potential at a point."""
-        return check.point_logps(self, point, round_vals)
-
-    def debug(self, point: Point | None = None, fn: str = "logp", verbose: bool = False) -> None:
-        """Print which elements of which variables have a log-probability that is not finite, and why."""
-        check.debug(self, point, fn, verbose=verbose)
-
-    def eval_rv_shapes(self) -> dict[str, Shape]:
-        """The shapes of the free random variables and of their value variables, by name."""
-        return initial.shapes_by_name(self)
-
-    # Printing.
-
-    def str_repr(self, formatting: str = "plain", include_params: bool = True) -> str:
-        """The model as text: each variable with its distribution."""
-        return show.model_text(self, formatting, include_params=include_params)
-
-    def _repr_latex_(self) -> str:
-        return self.str_repr(formatting="latex")
-
-    def __str__(self) -> str:
-        return self.str_repr()
 
 
 def check_name(name: Any) -> str:
