@@ -74,6 +74,7 @@ class Function:
         self.guard = as_guard(nan_guard)
         self.parameters, self.name = list(inputs), name
         self.inputs = [i.variable for i in inputs]
+        self.checks = [checker(v) for v in self.inputs]
         self.outputs, self.updates, self.pack = list(outputs), dict(updates), pack
         roots = [*self.outputs, *self.updates.values()]
         self.rewritten = self.timed("rewrite", lambda: rewrite_graph(roots)) if rewrite else roots
@@ -92,12 +93,14 @@ class Function:
         return load_backend(backend).compile(self.inputs, self.rewritten)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        values = [check_argument(p.variable, v) for p, v in zip(self.parameters, self.bind(args, named), strict=True)]
-        found = self.run(values)
-        results = found[: len(self.outputs)]
-        for shared, value in zip(self.updates, found[len(self.outputs) :], strict=True):
-            shared.set_value(value)
-        return self.pack(results)
+        if named or len(args) != len(self.parameters) or any(a is None for a in args):
+            args = tuple(self.bind(args, named))
+        found = self.run([check(a) for check, a in zip(self.checks, args, strict=True)])
+        if self.updates:
+            for shared, value in zip(self.updates, found[len(self.outputs) :], strict=True):
+                shared.set_value(value)
+            found = found[: len(self.outputs)]
+        return self.pack(found)
 
     def run(self, values: list[Any]) -> list[Any]:
         """The outputs and updates for checked arguments."""
@@ -186,13 +189,21 @@ def explain(f: Function) -> str:
     return "\n".join(lines)
 
 
-def check_argument(v: Variable, value: Any) -> Any:
-    """The array for one input, or an error that names it."""
+def checker(v: Variable) -> Callable[[Any], Any]:
+    """A function that makes the array for one input of its argument, or raises an error that names it."""
     if not isinstance(v, TensorVariable):
-        return value
-    if type(value) is np.ndarray and value.dtype == v.type.dtype and value.shape == v.type.shape:
-        return value
-    return check_value(v, value)
+        return lambda value: value
+    dtype, shape = np.dtype(v.type.dtype), v.type.shape
+    number = float if v.type.dtype == "float64" and not shape else None
+
+    def check(value: Any) -> Any:
+        if type(value) is number:
+            return np.array(value)
+        if type(value) is np.ndarray and value.dtype is dtype and value.shape == shape:
+            return value
+        return check_value(v, value)
+
+    return check
 
 
 def as_inputs(inputs: Any) -> list[In]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.compile import numpy as interpreter
 from pellucid.compile.llvm import blas, jit
+from pellucid.compile.llvm.address import address_of
 from pellucid.compile.llvm.lower import Extent, NotCompilable, expand_all
 from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_module
 from pellucid.compile.llvm.scalar import TYPES
@@ -231,7 +232,8 @@ class Binding:
         value = lambda n: n if isinstance(n, int) else lengths[n]  # noqa: E731
         find = module.plan.extents.find
         self.dims = np.array([value(find(n)) for n in module.symbols] or [0], np.int64)
-        self.shapes = [tuple(value(n) for n in module.plan.shape(v)) for v in module.outputs]
+        shapes = [tuple(value(n) for n in module.plan.shape(v)) for v in module.outputs]
+        self.results = [(shape, np.dtype(v.type.dtype)) for v, shape in zip(module.outputs, shapes, strict=True)]
         sizes = [slot_bytes(s, value) for s in module.slots]
         self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
@@ -260,7 +262,7 @@ class Workspace:
     def point(self, arrays: Iterable[tuple[int, np.ndarray]]) -> None:
         """Enter the addresses of arrays at their places in the table."""
         for i, array in arrays:
-            self.args[i] = array.ctypes.data
+            self.args[i] = address_of(array)
 
     def share(self, shared: Sequence[tuple[int, np.ndarray]]) -> None:
         """Point at the current values of shared variables, and keep them alive."""
@@ -279,7 +281,6 @@ class Executable:
         self.free: dict[Binding, list[Workspace]] = {}
         module = self.native.module
         self.place = {v: i for i, v in enumerate(module.outputs)}
-        self.dtypes = [np.dtype(v.type.dtype) for v in module.outputs]
         self.first_output = len(module.plan.roots)
         self.direct = self.native.lowered == module.outputs
 
@@ -303,16 +304,21 @@ class Executable:
         binding = self.binding(given, shared)
         spare = self.free.setdefault(binding, [])
         workspace = spare.pop() if spare else Workspace(native, binding)
-        results = [np.empty(shape, dtype) for shape, dtype in zip(binding.shapes, self.dtypes, strict=True)]
-        workspace.share(shared)
-        workspace.point(enumerate(given))
-        workspace.point(enumerate(results, self.first_output))
+        results = [np.empty(shape, dtype) for shape, dtype in binding.results]
+        if shared:
+            workspace.share(shared)
+        args = workspace.args
+        for i, array in enumerate(given):
+            args[i] = address_of(array)
+        for i, array in enumerate(results, self.first_output):
+            args[i] = address_of(array)
         code = self.call(workspace.address)
         if native.extents.by_shape:
             spare.append(workspace)
         else:
             del self.free[binding]
-        native.check(code)
+        if code:
+            native.check(code)
         return results if self.direct else self.collect(given, results)
 
     def collect(self, given: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> list[np.ndarray]:
