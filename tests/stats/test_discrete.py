@@ -152,3 +152,22 @@ def test_no_gradient_flows_through_a_quantile():
     mu = pt.scalar("mu")
     with pytest.raises(pm.DisconnectedInputError):
         pm.grad(ps.icdf(ps.Poisson.dist(mu), 0.3), mu)
+
+
+@pytest.mark.parametrize(("c", "dtype"), [(3, "int64"), (2.5, "float64"), (np.array([1, 2], "int8"), "int64")])
+def test_what_is_certain(c, dtype):
+    rv = ps.DiracDelta.dist(c)
+    assert rv.dtype == dtype
+    np.testing.assert_array_equal(ps.draw(rv), c)
+    np.testing.assert_array_equal(ps.support_point(rv).eval(), c)
+    np.testing.assert_array_equal(ps.mean(rv).eval(), c)
+    np.testing.assert_array_equal(ps.icdf(rv, 0.3).eval(), c)
+    value = np.asarray(c, float)
+    for x in (value - 1, value - 0.5, value, value + 1, np.inf + value):
+        expected = [np.where(x == c, 0, -np.inf), np.where(x >= c, 0, -np.inf), np.where(x >= c, -np.inf, 0)]
+        for function, wanted in zip((ps.logp, ps.logcdf, ps.logccdf), expected, strict=True):
+            np.testing.assert_array_equal(function(rv, x).eval(), wanted)
+    assert np.isnan(ps.logcdf(rv, np.full_like(value, np.nan)).eval()).all()
+    assert ps.draw(ps.DiracDelta.dist(c, shape=(3, *value.shape))).shape == (3, *value.shape)
+    with pytest.raises(TypeError, match="no parameter 'd'"):
+        ps.DiracDelta.dist(c, d=1)

@@ -22,7 +22,7 @@ FAMILIES = {
     "ordinal": "OrderedLogistic OrderedProbit",
     "positive": "ChiSquared Exponential Gamma HalfCauchy HalfFlat HalfNormal HalfStudentT InverseGamma LogNormal "
     "Lognormal Pareto Weibull",
-    "random_walk": "GaussianRandomWalk MvGaussianRandomWalk RandomWalk",
+    "random_walk": "GaussianRandomWalk MvGaussianRandomWalk MvStudentTRandomWalk RandomWalk",
     "simulator": "Simulator",
     "spatial": "CAR ICAR",
     "zeros": "HurdleGamma HurdleLogNormal HurdleNegativeBinomial HurdlePoisson ZeroInflatedBinomial "
