@@ -79,6 +79,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.imputation import ImputationWarning
     from pellucid.model.marginal import marginalize
     from pellucid.model.model import Model
+    from pellucid.model.reparametrise import non_centered
     from pellucid.model.transform import (
         change_value_transforms,
         do,
@@ -146,6 +147,7 @@ MODULES = {
     "pellucid.model.imputation": "ImputationWarning",
     "pellucid.model.marginal": "marginalize",
     "pellucid.model.model": "Model",
+    "pellucid.model.reparametrise": "non_centered",
     "pellucid.model.transform": (
         "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "
         "remove_value_transforms"
@@ -165,7 +167,7 @@ MODULES = {
 }
 """Where each public name is, so that it is imported only when it is used."""
 
-SUBMODULES = "compile diff distributions graph inference logprob math model printing rewrite stats tensor vectorize"
+SUBMODULES = "compile diff distributions graph inference logprob math model printing pytensorf rewrite stats tensor vectorize"
 """Parts of the package that are attributes of it."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
