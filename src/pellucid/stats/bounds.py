@@ -248,14 +248,11 @@ def magnitude(b: Bounds) -> Bounds:
 
 
 def power(a: Bounds, b: Bounds) -> Bounds:
-    """Powers of what is positive are positive."""
-    return (
-        Bounds(0.0, math.inf, a.low > 0 or a.low_open)
-        if a.low >= 0
-        else FROM_ZERO
-        if b.low == b.high == 2
-        else ANYTHING
-    )
+    """Powers of what is positive are positive, and even powers of anything are not negative."""
+    if a.low >= 0:
+        return Bounds(0.0, math.inf, a.low > 0 or a.low_open)
+    even = b.low == b.high and b.low % 2 == 0
+    return FROM_ZERO if even else ANYTHING
 
 
 def larger(a: Bounds, b: Bounds) -> Bounds:
