@@ -332,6 +332,15 @@ def test_constants_fold_within_limits():
     assert ops(rewrite_graph(failing)) == ["Cholesky"]
 
 
+def test_large_data_is_not_kept_beside_its_transpose():
+    data = np.linspace(-1, 1, 12000).reshape(400, 30)
+    x, r, wide = pt.constant(data), pt.vector("r", shape=(400,)), pt.tensor("wide", shape=(400, 20))
+    for product, held in ((x.T @ r, (400, 30)), (x.T @ wide, (30, 400))):  # by loops; by a library, which wants rows
+        assert [v.data.shape for v in ancestors([rewrite_graph(product)]) if v.has_value and v.ndim == 2] == [held]
+    at = np.cos(np.arange(400))
+    np.testing.assert_allclose((x.T @ r).eval({r: at}), data.T @ at, rtol=1e-10)
+
+
 def test_passes_can_be_chosen():
     x = pt.vector("x")
     graph = pt.log(1 + x * 1.0)

@@ -208,3 +208,15 @@ def test_variables_that_do_not_occur_have_no_slope():
     i = np.arange(40)
     np.testing.assert_allclose(logp, -np.sum(((at - i) ** 2)[1::2]), rtol=1e-12)
     np.testing.assert_allclose(gradient, np.where(i % 2, -2 * (at - i), 0), rtol=1e-12)
+
+
+def test_constants_in_a_long_sum_are_added_up():
+    x = pt.scalar("x")
+    y = x
+    for i in range(50):
+        y = y + 0.5 - x if i % 2 else x - 0.25 + y
+    (found,) = roll([y])
+    assert len(toposort(found)) < 6
+    wanted = 1.5 + 25 * 0.5 - 25 * 0.25
+    np.testing.assert_allclose(found.eval({x: 1.5}), wanted, rtol=1e-12)
+    assert np.isnan(found.eval({x: np.inf}))

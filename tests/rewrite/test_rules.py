@@ -188,6 +188,7 @@ PROCEDURES = {  # name: expressions in which it must fire
         pt.inv(square) @ m, m.T @ pt.inv(square), pt.inv(square).T @ m, m.T @ pt.inv(square).T,
         v @ pt.inv(m.T @ m + unit),
     ],
+    "product with transposed data": [pt.constant(np.linspace(0, 1, 6000).reshape(4, 1500)).T @ m.T],
     "solution with a known factor": [
         pt.linalg.solve(factor, m), pt.linalg.solve(factor.T, m), pt.linalg.solve(factor, m, transposed=True),
         pt.linalg.solve(factor @ factor.T, m),

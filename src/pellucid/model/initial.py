@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.compile.numpy import compile as compile_interpreter
 from pellucid.graph.nodes import Variable
-from pellucid.graph.replace import replace_all
+from pellucid.graph.replace import replace_reached
 from pellucid.model.context import here
 from pellucid.model.logprob import check_closed
 from pellucid.model.shapes import Shape, current_shape
@@ -71,9 +71,9 @@ def start_graphs(model: Model, overrides: Mapping[TensorVariable, Any]) -> list[
     known: dict[Variable, TensorVariable] = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
     found = []
     for rv in model.free_RVs:
-        own = replace_all([start_value(model, rv, overrides)], known)[0]
+        own = replace_reached(start_value(model, rv, overrides), known)
         bijection = model.rvs_to_transforms[rv]
-        value = own if bijection is None else replace_all([bijection.forward(own, *rv.owner.inputs)], known)[0]  # type: ignore[union-attr]
+        value = own if bijection is None else replace_reached(bijection.forward(own, *rv.owner.inputs), known)  # type: ignore[union-attr]
         known[rv] = own  # type: ignore[assignment]
         found.append(value)
     return found

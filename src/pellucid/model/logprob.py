@@ -9,8 +9,8 @@ from pellucid.compile.function import MissingInputError
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
-from pellucid.graph.replace import replace_all
-from pellucid.graph.traverse import explicit_graph_inputs, walk
+from pellucid.graph.replace import replace_all, replace_reached
+from pellucid.graph.traverse import explicit_graph_inputs
 from pellucid.model.context import here
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
@@ -46,12 +46,6 @@ def value_variable(
     return bijection, unconstrained.type.variable(name=f"{rv.name}_{bijection.name}__")
 
 
-def with_values(graph: TensorVariable, values: Mapping[Variable, TensorVariable]) -> TensorVariable:
-    """A graph with those variables replaced that it reaches: of a thousand values, most graphs read a few."""
-    reached = walk(graph, lambda v: () if v in values or v.owner is None else v.owner.inputs)
-    return replace_all([graph], {v: values[v] for v in reached if v in values})[0]  # type: ignore[return-value]
-
-
 def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
     """Each random variable's value on its own scale, in terms of value variables."""
     key = "values on their own scale"
@@ -62,7 +56,7 @@ def values_on_own_scale(model: Model) -> dict[Variable, TensorVariable]:
             value: Any = model.rvs_to_values[rv]
             if bijection is not None:
                 with made_by(rv.owner.line):  # type: ignore[union-attr]
-                    value = with_values(bijection.backward(value, *rv.owner.inputs), found)  # type: ignore[union-attr]
+                    value = replace_reached(bijection.backward(value, *rv.owner.inputs), found)  # type: ignore[union-attr]
             found[rv] = value
         model.cache[key] = found
     return model.cache[key]
@@ -103,6 +97,9 @@ def term(model: Model, v: TensorVariable, own: Mapping[Variable, TensorVariable]
 
 def terms(model: Model, variables: Any = None, *, jacobian: bool = True) -> list[TensorVariable]:
     """The log-probability of each variable, elementwise, and the potentials: in terms of value variables only."""
+    key = "terms", jacobian
+    if variables is None and key in model.cache:
+        return list(model.cache[key])
     own = values_on_own_scale(model.root)
     listed = chosen(model, variables)
     potentials = set(model.potentials)
@@ -112,7 +109,9 @@ def terms(model: Model, variables: Any = None, *, jacobian: bool = True) -> list
     for v, logp in zip(listed, found, strict=True):
         if logp.owner is not None and logp.name is None:
             logp.name = f"{v.name}_logprob"
-    return found  # type: ignore[return-value]
+    if variables is None:
+        model.cache[key] = found
+    return list(found)  # type: ignore[arg-type]
 
 
 def total(model: Model, variables: Any = None, *, jacobian: bool = True) -> TensorVariable:
@@ -175,6 +174,8 @@ def hessian_matrix(
 
 def check_closed(model: Model) -> None:
     """Refuse models with terms that need values which nobody will give."""
+    if "closed" in model.cache:
+        return
     values = set(model.value_vars)
     for v, graph in zip(chosen(model, None), terms(model), strict=True):
         missing = [u for u in explicit_graph_inputs(graph) if u not in values]
@@ -185,3 +186,4 @@ def check_closed(model: Model) -> None:
                 "random variable, "
                 f"pm.Data, or an array. '{v}' was made at {describe(line)}"
             )
+    model.cache["closed"] = True

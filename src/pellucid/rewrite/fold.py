@@ -12,11 +12,14 @@ from pellucid.graph.nodes import Apply
 from pellucid.rewrite.pattern import Key, Table, is_constant_head, procedure
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.shape import BroadcastTo
+from pellucid.tensor.shape import BroadcastTo, DimShuffle
 from pellucid.tensor.types import Constant, TensorType
 
 LARGEST = 100_000
 """The number of elements up to which a constant result may be larger than what it is computed from."""
+
+LARGEST_TRANSPOSE = 4096
+"""The number of elements up to which a matrix is kept beside its transpose."""
 
 
 def all_constant(key: Key) -> bool:
@@ -38,13 +41,20 @@ def evaluate_node(node: Apply, arrays: Sequence[Any]) -> list[Any]:
     return list(found) if isinstance(found, tuple) else [found]
 
 
+def is_large_transpose(node: Apply) -> bool:
+    """Whether a node transposes a matrix that had better be in memory once: products read its rows either way."""
+    if not isinstance(node.op, DimShuffle) or node.op.order != (1, 0):
+        return False
+    return node.inputs[0].data.size > LARGEST_TRANSPOSE  # type: ignore[attr-defined]
+
+
 @procedure(condition=all_constant)
 def fold_constants(node: Apply) -> Any:
     """The value of an application to constants; draws and stretched tensors stay as they are."""
     # A tensor that merely repeats its elements costs nothing in a loop; as an array it would cost memory traffic.
     if isinstance(node.op, (Draw, BroadcastTo)) or not node.op.folds or not small_enough(node):
         return None
-    if not all(isinstance(v.type, TensorType) for v in node.outputs):
+    if is_large_transpose(node) or not all(isinstance(v.type, TensorType) for v in node.outputs):
         return None
     try:
         values = evaluate_node(node, [v.data for v in node.inputs])  # type: ignore[attr-defined]

@@ -23,10 +23,12 @@ from pellucid.tensor.linalg import (
     cho_solve,
     transposed_from,
 )
+from pellucid.tensor.linalg.products import is_plain_product
 from pellucid.tensor.reduce import prod
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import DimShuffle, matrix_transpose
 from pellucid.tensor.transcendental import log
+from pellucid.tensor.types import Constant
 
 A, B = Hole("A", dtypes="f"), Hole("B", dtypes="f")
 product, inverse = MatMul(), Inverse()
@@ -135,8 +137,22 @@ def logarithm_of_a_determinant(node: Apply) -> Any:
     return switch(lt(sign, 0), np.nan, size)
 
 
+@procedure(MatMul, over=[DimShuffle])
+def product_with_transposed_data(node: Apply) -> Any:
+    """A library wants the transpose of a constant in memory; loops, which read it by rows either way, do not."""
+    if not is_plain_product(*node.inputs):
+        return None
+    given = [transposed_from(v) for v in node.inputs]  # type: ignore[arg-type]
+    if not any(isinstance(v, Constant) for v in given):
+        return None
+    return product(
+        *[Constant(v.data.T) if isinstance(v, Constant) else w for v, w in zip(given, node.inputs, strict=True)]
+    )
+
+
 LINEAR: Table = (
     *SIGNS,
+    product_with_transposed_data,
     scalar_factor_of_a_product,
     product_with_an_inverse,
     solution_with_a_known_factor,

@@ -89,6 +89,22 @@ def is_zero(v: Variable) -> bool:
     return isinstance(v, Constant) and not v.data.any()
 
 
+def shorter(terms: Sequence[tuple[Variable, int]]) -> list[tuple[Any, int]] | None:
+    """Terms with constants added up, and equal ones counted; None where that makes no difference to speak of."""
+    counts = Counter(terms)
+    constants = [(v, sign * n) for (v, sign), n in counts.items() if isinstance(v, Constant)]
+    if len(terms) - len(counts) + len(constants) < FEWEST:
+        return None
+    found: list[tuple[Any, int]] = [
+        (v if n == 1 else mul(v, n), sign) for (v, sign), n in counts.items() if not isinstance(v, Constant)
+    ]
+    if constants:
+        with np.errstate(all="ignore"):
+            total = sum(v.data * n for v, n in constants)
+        found.append((Constant(np.asarray(total, constants[0][0].type.dtype)), 1))
+    return found
+
+
 def is_sum(node: Apply | None, of: Any) -> bool:
     """Whether a node adds or subtracts floating tensors of one type."""
     if node is None or (node.op is not add and node.op is not sub) or not of.dtype.startswith("float"):
@@ -137,7 +153,7 @@ class Rolling:
         """The outputs over what is computed together."""
         self.find_sums()
         kinds = self.worthwhile(self.find_kinds())
-        if not kinds:
+        if not kinds and not any(shorter(terms) for terms in self.sums.values()):
             return self.outputs
         steps: list[tuple[int, Kind | Apply]] = [(kind.depth, kind) for kind in kinds]
         for node in self.nodes:
@@ -241,7 +257,7 @@ class Rolling:
 
     def worthwhile(self, kinds: list[Kind]) -> list[Kind]:
         """The kinds that are read together, and whose inputs lie together."""
-        while kinds:
+        while True:
             self.home = {v: kind for kind in kinds for v in kind.members}
             self.single = self.read_alone()
             kept = [
@@ -250,9 +266,8 @@ class Rolling:
                 if sum(v in self.single for v in kind.members) <= len(kind.members) // ALONE and self.fits(kind)
             ]
             if len(kept) == len(kinds):
-                break
+                return kinds
             kinds = kept
-        return kinds
 
     def read_alone(self) -> set[Variable]:
         """The members of kinds that are read one by one: they are computed on their own too, not taken out again."""
@@ -324,6 +339,7 @@ class Rolling:
         """A sum of terms, reduced where they are computed together."""
         alone, groups = self.grouped(terms)
         parts: list[tuple[Any, int]] = [(self.value(v), sign) for v, sign in alone]
+        parts = shorter(parts) or parts
         for (kind, sign), listed in groups.items():
             if len(listed) < FEWEST:
                 parts += [(self.value(v), sign) for v in listed]
