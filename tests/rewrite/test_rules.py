@@ -164,6 +164,7 @@ PROCEDURES = {  # name: expressions in which it must fire
     "broadcast of padded": [pt.broadcast_to(v.dimshuffle("x", 0), (3, v.shape[0]))],
     "broadcast within a loop": [m + pt.broadcast_to(v, m.shape), fixed * pt.ones((3, 4))],
     "broadcast after the work": [pt.exp(pt.broadcast_to(s, (3,))), pt.broadcast_to(s, (3,)) + s],
+    "function of a choice": [pt.log1p(pt.switch(v > 0, s, 0.5)), pt.exp(pt.switch(m > 0, s, s + 1))],
     "padding within a loop": [m * v.dimshuffle("x", 0), m + s.dimshuffle("x", "x")],
     "element of broadcast": [pt.broadcast_to(s, (5, 6))[i] for i in (2, (2, slice(1, 4)), (0, 0))],
     "part of join": [

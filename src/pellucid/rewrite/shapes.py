@@ -8,7 +8,8 @@ from typing import Any
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.rewrite.engine import output_extents
 from pellucid.rewrite.pattern import Table, procedure
-from pellucid.tensor.arithmetic import mul, neg, true_div
+from pellucid.tensor.arithmetic import abs as abs_
+from pellucid.tensor.arithmetic import mul, neg, switch, true_div
 from pellucid.tensor.elementwise import Elementwise, cast
 from pellucid.tensor.index import FULL, Slice, Subtensor
 from pellucid.tensor.reduce import Reduce
@@ -237,6 +238,16 @@ def broadcast_after_the_work(node: Apply) -> Any:
     return None if lengths is None else broadcast_to(again(node, inputs), lengths)
 
 
+@procedure(Elementwise, of=[switch])
+def function_of_a_choice(node: Apply) -> Any:
+    """f(switch(c, a, b)) is a choice between f(a) and f(b), where a and b have fewer elements than c."""
+    chosen, first, second = source(node.inputs[0]).inputs
+    cheap = node.op in (neg, abs_) or node.op.name.startswith("cast_")
+    if len(node.inputs) != 1 or cheap or not all_ones(first) or not all_ones(second) or all_ones(chosen):
+        return None
+    return switch(chosen, node.op(first), node.op(second))
+
+
 @procedure(Elementwise, over=[DimShuffle])
 def padding_within_a_loop(node: Apply) -> Any:
     """Axes of length one in front need not be made: elementwise ops align axes from the last."""
@@ -436,6 +447,7 @@ SHAPES: Table = (
     broadcast_of_padded,
     broadcast_within_a_loop,
     broadcast_after_the_work,
+    function_of_a_choice,
     padding_within_a_loop,
     element_of_broadcast,
     part_of_join,

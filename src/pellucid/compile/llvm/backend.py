@@ -208,10 +208,13 @@ def reads_values_of(root: Variable) -> Callable[[Extent], bool]:
     return reads
 
 
+READABLE = 0x0101
+"""NumPy's flags C_CONTIGUOUS and ALIGNED."""
+
+
 def contiguous(array: Any) -> np.ndarray:
     """An array as native code reads it: row-major, aligned."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=("C", "A"))
+    return array if array.flags.num & READABLE == READABLE else np.require(array, requirements=("C", "A"))
 
 
 def slot_bytes(slot: Slot, value: Callable[[Extent], int]) -> int:
@@ -278,6 +281,7 @@ class Executable:
         self.report = self.native.report
         self.call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.native.library.address("pellucid_main"))
         self.bindings: dict[tuple[Any, ...], Binding] = {}
+        self.static: Binding | None = None  # the only one there can be, where all shapes are known
         self.free: dict[Binding, list[Workspace]] = {}
         module = self.native.module
         self.place = {v: i for i, v in enumerate(module.outputs)}
@@ -287,6 +291,8 @@ class Executable:
     def binding(self, given: Sequence[np.ndarray], shared: Sequence[tuple[int, np.ndarray]]) -> Binding:
         """The binding for these arrays, computed once per combination of shapes."""
         native = self.native
+        if self.static is not None:
+            return self.static
         if not native.extents.by_shape:
             return Binding(native, native.roots(given, shared))
         key = (*(a.shape for a in given), *(a.shape for _, a in shared))
@@ -296,6 +302,8 @@ class Executable:
                 self.bindings.clear()
                 self.free.clear()
             found = self.bindings[key] = Binding(native, native.roots(given, shared))
+            if all(None not in v.type.shape for v in native.module.plan.roots):
+                self.static = found
         return found
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
