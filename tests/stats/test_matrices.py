@@ -10,7 +10,7 @@ import pellucid.tensor as pt
 from pellucid.compile.numpy import compile as interpret
 from pellucid.diff import grad
 from pellucid.stats import families
-from stats.multivariate_cases import ALL, CONTINUOUS, COV, MU, PAIR, PATH, TABLE, WEIGHTS
+from stats.multivariate_cases import ALL, CONTINUOUS, COV, IN_MODELS, MU, PAIR, PATH, PYMC, TABLE, WEIGHTS
 
 OWN = ("multivariate", "multinomial", "matrices", "correlation", "spatial")
 
@@ -185,6 +185,66 @@ def test_every_distribution_of_arrays_is_here():
     families.load_all()
     declared = {name for name, family in ps.DISTRIBUTIONS.items() if family.__module__.rpartition(".")[2] in OWN}
     assert declared == {name.split()[0] for name in ALL} - {"OrderedMultinomial"}
+
+
+@pytest.mark.parametrize("name", PYMC)
+def test_densities_in_models_are_those_of_pymc(name):
+    value_name, value, expected = PYMC[name]
+    with pm.Model() as model:
+        IN_MODELS[name]()
+    (own,) = model.value_vars
+    assert own.name == value_name
+    assert own.type.shape == np.shape(value)
+    found = model.compile_logp(backend="numpy")({value_name: np.array(value, own.dtype)})
+    np.testing.assert_allclose(found, expected, rtol=3e-7)  # to which PyMC's own log-gamma is good in this mode
+
+
+def test_factors_of_covariances_in_a_model():
+    with pm.Model(coords={"k": ["a", "b"]}) as model:
+        scale = pm.HalfNormal("scale")
+        chol, corr, stds = pm.LKJCholeskyCov("c", eta=2, n=2, sd_dist=pm.Exponential.dist(1 / scale))
+        pm.MvNormal("x", 0, chol=chol, dims="k")
+    assert [v.name for v in model.value_vars] == ["scale_log__", "c_cholesky-cov-packed__", "x"]
+    assert [v.name for v in model.deterministics] == ["c_corr", "c_stds"]
+    assert model.point_logps().keys() >= {"c", "x"}
+    drawn = pm.draw([chol, corr, stds], random_seed=1)
+    np.testing.assert_allclose(drawn[0] @ drawn[0].T, drawn[1] * np.outer(drawn[2], drawn[2]), rtol=1e-12)
+    with pm.Model() as packed:
+        alone = pm.LKJCholeskyCov("c", eta=2, n=2, sd_dist=pm.Exponential.dist(1.0), compute_corr=False)
+        silent = pm.LKJCholeskyCov("d", 2, 2, pm.Dirichlet.dist([1.0, 1.0]), store_in_trace=False)
+    assert alone.type.shape == (3,)
+    assert len(silent) == 3
+    assert not packed.deterministics
+    with packed, pytest.raises(ValueError, match="must not be a variable of a model"):
+        pm.LKJCholeskyCov("e", 2, 2, pm.Exponential("s", 1.0))
+
+
+def test_zero_sums_take_their_lengths_from_dims():
+    with pm.Model(coords={"row": range(3), "column": range(4)}) as model:
+        pm.ZeroSumNormal("x", dims=("row", "column"))
+        pm.ZeroSumNormal("y", n_zerosum_axes=2, dims=("row", "column"))
+    assert [v.name for v in model.value_vars] == ["x_zerosum__", "y_zerosum__"]
+    assert {k: v.shape for k, v in model.initial_point().items()} == {"x_zerosum__": (3, 3), "y_zerosum__": (2, 3)}
+    x, y = pm.draw(model.free_RVs)
+    np.testing.assert_allclose(x.sum(1), 0, atol=1e-12)
+    np.testing.assert_allclose([*y.sum(0), *y.sum(1)], 0, atol=1e-12)
+
+
+def test_counts_are_observed_with_their_probabilities_stored():
+    with pm.Model() as model:
+        eta = pm.Normal("eta")
+        pm.OrderedMultinomial("y", eta=eta, cutpoints=[0.0, 1.0], n=[3, 5], observed=[[1, 1, 1], [0, 2, 3]])
+    assert [v.name for v in model.deterministics] == ["y_probs"]
+    p = stats.logistic.cdf([0.0, 1.0])
+    expected = (
+        stats.norm.logpdf(0) + stats.multinomial([3, 5], np.diff([0, *p, 1])).logpmf([[1, 1, 1], [0, 2, 3]]).sum()
+    )
+    np.testing.assert_allclose(model.compile_logp()({"eta": 0.0}), expected, rtol=1e-12)
+
+
+def test_jax_draws_from_laws_with_lengths_of_their_own():
+    rv = ps.LKJCorr.dist(3, 2.0, size=4)
+    assert pm.function([], rv, backend="jax")().shape == (4, 3, 3)
 
 
 WRONG = {

@@ -75,11 +75,8 @@ class Program:
                     yield i
             return
         found = set(walk(extents_of(node), lambda v: () if from_shape(v) or v.owner is None else v.owner.inputs))
-        if isinstance(node.op, Draw):  # the size, and parameters that are lengths of one draw
-            yield 1
-            yield from (i for i, v in enumerate(node.inputs) if i > 1 and v in found)
-            return
-        yield from (i for i, v in enumerate(node.inputs) if v in found or is_integer(v))
+        sized = isinstance(node.op, Draw)
+        yield from (i for i, v in enumerate(node.inputs) if v in found or is_integer(v) or (sized and i == 1))
 
     def need(self, node: Apply, values: Sequence[Variable]) -> None:
         """The shapes of `node` are computed from `values`."""

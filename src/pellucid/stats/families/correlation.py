@@ -35,6 +35,8 @@ from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import exp, log, sqrt
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
+__all__ = ["LKJCholeskyCov", "LKJCorr"]
+
 
 def rows_of(self: Any) -> int:
     """The number of rows of a factor, which must be known while the graph is written."""

@@ -37,6 +37,8 @@ from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
+__all__ = ["KroneckerNormal", "MatrixNormal", "Wishart"]
+
 
 def log_pivots(factor: TensorVariable) -> TensorVariable:
     """Half the log-determinant of factor @ factor.T."""

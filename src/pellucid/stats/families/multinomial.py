@@ -22,6 +22,8 @@ from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import expm1, sigmoid
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
+__all__ = ["DirichletMultinomial", "Multinomial", "OrderedMultinomial"]
+
 
 def counts_near(mean: TensorVariable, n: TensorVariable) -> TensorVariable:
     """Counts that sum to n, near their means: rounded, and what that leaves over given to the largest."""

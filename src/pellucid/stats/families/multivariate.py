@@ -47,6 +47,8 @@ from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, log1p
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
+__all__ = ["Dirichlet", "MvNormal", "MvStudentT", "StickBreakingWeights", "ZeroSumNormal"]
+
 LOG_PI = math.log(math.pi)
 
 

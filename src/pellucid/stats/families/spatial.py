@@ -24,6 +24,8 @@ from pellucid.tensor.shape import broadcast_to, expand_dims
 from pellucid.tensor.transcendental import log, log1p, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
+__all__ = ["CAR", "ICAR"]
+
 Correlation = Annotated[Any, interval(-1.0, 1.0, open=True)]
 
 
