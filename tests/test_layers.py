@@ -23,6 +23,7 @@ BELOW = {  # layer: the layers it may import
     "jacobian": GRAPHS | {"diff", "vectorize"},
     "math": GRAPHS,
     "printing": GRAPHS,
+    "pytensorf": GRAPHS,
     "compile": GRAPHS | {"diff", "rewrite"},    # diff for verify_grad
     "stats": GRAPHS | PASSES | {"compile"},    # draws are evaluated by the interpreter
     "model": GRAPHS | PASSES | {"compile", "stats"},

@@ -167,7 +167,9 @@ MODULES = {
 }
 """Where each public name is, so that it is imported only when it is used."""
 
-SUBMODULES = "compile diff distributions graph inference logprob math model printing pytensorf rewrite stats tensor vectorize"
+SUBMODULES = (
+    "compile diff distributions graph inference logprob math model printing pytensorf rewrite stats tensor vectorize"
+)
 """Parts of the package that are attributes of it."""
 
 _PLACES = {name: module for module, names in MODULES.items() for name in names.split()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.nodes import Variable
+from pellucid.stats.distribution import BY_LAW
 from pellucid.stats.logprob import NotDerivable, distribution_of
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.types import Constant, TensorVariable
@@ -41,7 +43,20 @@ def distribution_text(v: TensorVariable, named: set[Any], *, include_params: boo
         name = type(distribution_of(v)).__name__
     except NotDerivable:  # a law that has no density here
         name = v.owner.op.law.name
-    return f"{name}({', '.join(parameter_text(p, named) for p in v.owner.inputs[2:])})" if include_params else name
+    return f"{name}({parameters_text(v.owner.op.law, v.owner.inputs[2:], named)})" if include_params else name
+
+
+def parameters_text(law: Any, parameters: Sequence[Variable], named: set[Any]) -> str:
+    """The parameters of a law; those of the distributions that it is made of as theirs."""
+    structure = getattr(law, "structure", None)
+    if structure is None:
+        return ", ".join(parameter_text(p, named) for p in parameters)
+    own, parts = structure.split(parameters)
+    listed = [parameter_text(p, named) for p in own[: structure.family.count_given(structure)]]
+    for part, values in zip(structure.parts, parts, strict=True):
+        name = BY_LAW[part][0].__name__ if part in BY_LAW else part.name
+        listed.append(f"{name}({parameters_text(part, values, named)})")
+    return ", ".join(listed)
 
 
 def parameter_text(p: Variable, named: set[Any]) -> str:

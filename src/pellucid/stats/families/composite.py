@@ -182,6 +182,11 @@ class Composite(Distribution):
         places = slice(len(structure.own), len(structure.own) + len(first.parameters))
         return first.support_extents(parameters[places], extents[places])
 
+    @classmethod
+    def count_given(cls, structure: Structure) -> int:
+        """How many of the composite's own parameters users gave; the others follow them."""
+        return len(structure.own)
+
     @property
     def values(self) -> list[TensorVariable]:
         """The parameters, in the law's order."""

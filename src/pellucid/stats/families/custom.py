@@ -183,9 +183,8 @@ class CustomDist(Composite):
         """The parameters that the user gave."""
         return self.own[: self.count_given(self.structure)]
 
-    @staticmethod
-    def count_given(structure: Structure) -> int:
-        """How many parameters the user gave; one for lengths may follow."""
+    @classmethod
+    def count_given(cls, structure: Structure) -> int:
         graph, last = structure.facts.graph, structure.own[-1][0] if structure.own else ""
         return len(structure.own) - (last == (GIVEN if graph is None else SIZE))
 

@@ -20,7 +20,7 @@ from pellucid.stats.families.composite import (
     with_axis,
 )
 from pellucid.stats.families.continuous import Normal
-from pellucid.stats.families.multivariate import MvNormal
+from pellucid.stats.families.multivariate import MvNormal, MvStudentT
 from pellucid.stats.families.series import initial_part, length_after, steps_of
 from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.create import arange, eye
@@ -181,6 +181,44 @@ class MvGaussianRandomWalk(RandomWalk):
     ) -> TensorVariable:
         """A random variable without a model."""
         innovation = MvNormal.dist(mu, cov=cov, tau=tau, chol=chol, lower=lower)
+        return RandomWalk.dist(initial_vector(cls, init_dist, innovation).variable, innovation, steps, **options)
+
+
+class MvStudentTRandomWalk(RandomWalk):
+    """A random walk of vectors, whose innovations follow Student's t law with `nu` degrees of freedom.
+
+    Parameters
+    ----------
+    nu : tensor
+    mu : tensor
+        The location of the innovations.
+    scale, tau, chol : tensor
+        One of the scale matrix, its inverse, and its Cholesky factor (lower triangular if `lower`). `cov` is another
+        name of `scale`.
+    init_dist : distribution, optional
+        Of the first vector; by default, with a warning, normal with covariance 100 times the identity.
+    steps : int
+        The number of innovations. By default it follows from shape, dims or data.
+    """
+
+    @classmethod
+    def dist(  # type: ignore[override]
+        cls,
+        *,
+        nu: Any,
+        mu: Any,
+        scale: Any = None,
+        cov: Any = None,
+        tau: Any = None,
+        chol: Any = None,
+        lower: bool = True,
+        init_dist: Any = None,
+        steps: Any = None,
+        **options: Any,
+    ) -> TensorVariable:
+        """A random variable without a model."""
+        matrix = cov if scale is None else scale
+        innovation = MvStudentT.dist(nu, mu=mu, scale=matrix, tau=tau, chol=chol, lower=lower)
         return RandomWalk.dist(initial_vector(cls, init_dist, innovation).variable, innovation, steps, **options)
 
 
