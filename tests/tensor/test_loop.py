@@ -9,13 +9,22 @@ from pellucid.graph.traverse import toposort
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.loop import Scan
+from pellucid.testing import BACKENDS_UNDER_TEST
 
 BACKENDS = ["numpy", "llvm"]
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=BACKENDS_UNDER_TEST)
 def backend(request):
     return request.param
+
+
+@pytest.fixture
+def any_length(backend):
+    """A backend that takes lengths which depend on values."""
+    if backend == "jax":
+        pytest.skip("JAX compiles for fixed shapes")
+    return backend
 
 
 def numeric_gradient(f, x, h=1e-6):
@@ -120,6 +129,32 @@ def test_states_of_vectors_and_matrices(backend):
         np.testing.assert_allclose(found[2][t], vv.sum())
 
 
+def test_states_of_one_element_that_only_some_know(backend):
+    """The first state, or what a step makes of it, may be known to have length one, and the other not."""
+    x, c = pt.vector("x"), pt.tensor("c", shape=(1,))
+    steps = [
+        (x, lambda s: pt.tanh(c)),
+        (c, lambda s: pt.tanh(s)[:1]),
+        (x, lambda s: (s + c)[:1]),
+        (pt.specify_shape(x, (1,)), lambda s: pt.concatenate([s, s])[1:]),
+    ]
+    outputs = [pm.scan(step, outputs_info=first, n_steps=3, return_updates=False) for first, step in steps]
+    outputs += [y[-1] for y in outputs]
+    wanted = pm.function([x, c], outputs, backend="numpy", rewrite=False)([0.3], [0.5])
+    for rewrite in (False, True):
+        for a, b in zip(
+            pm.function([x, c], outputs, backend=backend, rewrite=rewrite)([0.3], [0.5]), wanted, strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+def test_choices_between_matrices_of_one_element(backend):
+    a = pt.tensor("a", shape=(1, 1))
+    inverse = pt.linalg.inv(a @ a.T + pt.eye(a.shape[0]))
+    chosen = pm.ifelse(inverse.sum() > 0, pt.sin(inverse), inverse * 0.5)
+    check(chosen.sum(), [a], [np.array([[0.3]])], backend)
+
+
 def test_delayed_vectors(backend):
     first = pt.matrix("first")
     y, _ = pm.scan(lambda y3, y1: 0.5 * y3 - y1[::-1], outputs_info=dict(initial=first, taps=[-3, -1]), n_steps=5)
@@ -157,21 +192,21 @@ def test_few_steps(backend, steps):
     np.testing.assert_array_equal(found[0], np.array([[4.0, 5.0]])[:steps])
 
 
-def test_until(backend):
+def test_until(any_length):
     limit, factor = pt.scalar("limit"), pt.scalar("factor")
     y, _ = pm.scan(lambda y, f: (y * f, pm.until(y * f > limit)), outputs_info=1.0, non_sequences=factor, n_steps=50)
-    f = pm.function([limit, factor], y, backend=backend)
+    f = pm.function([limit, factor], y, backend=any_length)
     np.testing.assert_allclose(f(20.0, 2.0), [2, 4, 8, 16, 32])
     np.testing.assert_allclose(f(100.0, 3.0), [3, 9, 27, 81, 243])
     assert f(np.inf, 1.0).shape == (50,)
-    gradient = pm.function([limit, factor], pm.grad(y[-1] + y[0], factor), backend=backend)
+    gradient = pm.function([limit, factor], pm.grad(y[-1] + y[0], factor), backend=any_length)
     np.testing.assert_allclose(gradient(20.0, 2.0), 5 * 2.0**4 + 1)
 
 
-def test_until_with_sequences_has_gradients_of_the_steps_that_ran(backend):
+def test_until_with_sequences_has_gradients_of_the_steps_that_ran(any_length):
     x = pt.vector("x")
     y, _ = pm.scan(lambda e, y: (y + e**2, pm.until(y + e**2 > 10)), x, 0.0)
-    gradient = pm.function([x], pm.grad(y[-1], x), backend=backend)
+    gradient = pm.function([x], pm.grad(y[-1], x), backend=any_length)
     np.testing.assert_allclose(gradient([1.0, 2.0, 3.0, 4.0]), [2, 4, 6, 0])
 
 
@@ -271,9 +306,9 @@ def test_map_reduce_and_folds(backend):
     np.testing.assert_allclose(found[3], [4, 2, 1])
 
 
-def test_filter(backend):
+def test_filter(any_length):
     x = pt.vector("x")
-    f = pm.function([x], pm.filter(lambda e: e > 0, x), backend=backend)
+    f = pm.function([x], pm.filter(lambda e: e > 0, x), backend=any_length)
     np.testing.assert_allclose(f([1.0, -1.0, 3.0]), [1, 3])
 
 
@@ -377,6 +412,14 @@ def test_ifelse(backend):
         expected = np.exp([0.1, 0.2, 0.3]) * value if value > 0 else [0.3, 0.2, 0.1]
         np.testing.assert_allclose(found[0], expected)
         np.testing.assert_allclose(found[1], value**2 if value > 0 else np.sin(value))
+
+
+def test_the_gradient_of_a_choice_computes_nothing_again(backend):
+    x = pt.vector("x")
+    cost = pm.ifelse(x.sum() > 0, pt.sin(x), x * 0.5).sum()
+    loops = [node.op for node in toposort([pm.grad(cost, x)]) if isinstance(node.op, Scan)]
+    assert not any(op.collected or op.sequences for op in loops)
+    check(cost, [x], [np.array([0.3, 0.1])], backend)
 
 
 def test_ifelse_computes_one_branch(backend):

@@ -456,6 +456,14 @@ class TestRefusals:
             build()
 
 
+def test_lengths_that_a_shape_knows_are_static():
+    x = pt.tensor("x", shape=(None, 3))
+    assert pt.eye(x.shape[1]).type.shape == (3, 3)
+    assert pt.zeros((x.shape[0], x.shape[-1])).type.shape == (None, 3)
+    assert pt.arange(pt.constant([4, 5])[1]).type.shape == (5,)
+    np.testing.assert_array_equal(pt.constant([1, 2])[0].set(5).eval(), [5, 2])
+
+
 def test_unknown_length_one_does_not_stretch():
     x, y = pt.vector("x"), pt.vector("y")
     with pytest.raises(ValueError, match="may stretch"):

@@ -22,7 +22,7 @@ from pellucid.tensor.broadcast import (
 from pellucid.tensor.create import arange, extents_of, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
-from pellucid.tensor.shape import Read, reshape, size
+from pellucid.tensor.shape import Read, Shape, reshape, size
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant, static_value
 
 
@@ -145,6 +145,14 @@ class Subtensor(Op):
 
     def infer_shape(self, inputs: Sequence[Variable], extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(self.lengths(inputs[0], [static_bound(g) for g in inputs[1:]], extents[0]))]
+
+    def static(self, x: Variable, *given: Variable) -> Any:
+        """The picked element of a constant, or of a shape, where it is known."""
+        if given or len(self.entries) != 1:
+            return None
+        if isinstance(x, Constant):
+            return x.data[self.entries].item()  # type: ignore[call-overload]
+        return x.owner.inputs[0].type.shape[self.entries[0]] if x.owner and isinstance(x.owner.op, Shape) else None
 
     def impl(self, xp: Any, x: Any, *given: Any) -> Any:
         return x[tuple(given_values(self.entries, [int(g) for g in given]))]

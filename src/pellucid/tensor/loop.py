@@ -266,7 +266,9 @@ class Reversal:
         found = self.pull_step()
         a, b = self.op.sequences, self.op.sequences + self.op.states
         adjoints = {
-            k: found[a + k] if found[a + k] is not None else zeros_like(leaf) for k, leaf in self.floating_states()
+            # The zeros take their shape from the gradient: to read the state's would be to compute all steps again.
+            k: found[a + k] if found[a + k] is not None else zeros_like(self.adjoint[k])
+            for k in self.adjoint
         }
         per_row = {i: found[i] for i in range(a) if found[i] is not None}
         other = {j: g for j, g in enumerate(found[b:]) if g is not None}
@@ -288,10 +290,6 @@ class Reversal:
     def keeps_rows(self) -> bool:
         """Whether the way back may keep something of each step: not when the way there kept and read nothing."""
         return bool(self.op.sequences or self.op.collected)
-
-    def floating_states(self) -> list[tuple[int, Any]]:
-        """The states with a gradient."""
-        return [(k, leaf) for k, leaf in enumerate(self.leaves.states) if k in self.adjoint]
 
     def pull_step(self) -> list[Any]:
         """The gradients of what the body is given, through one step; None where there is none."""

@@ -344,8 +344,13 @@ def literal(number: complex, beside: str) -> Constant:
 
 
 def static_value(v: Variable) -> Any:
-    """The value of a constant scalar as a Python number; None for anything else."""
-    return v.data.item() if isinstance(v, Constant) and v.data.ndim == 0 else None
+    """The value of a scalar as a Python number, where it is a constant or its op knows it; None for anything else."""
+    if isinstance(v, Constant):
+        return v.data.item() if v.data.ndim == 0 else None
+    if v.owner is None or v.type.shape:
+        return None
+    told = getattr(v.owner.op, "static", None)
+    return None if told is None else told(*v.owner.inputs)
 
 
 def clone(x: TensorVariable, name: str | None = None) -> TensorVariable:

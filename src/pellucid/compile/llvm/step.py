@@ -48,8 +48,15 @@ class Step:
         self.steps, *given = node.inputs
         parts = op.parts(given)
         leaves = [fresh(a, b) for a, b in zip(op.body.inputs, op.rows(parts), strict=True)]
-        # What a lazy loop reads has leaves as well, so that nothing can be computed from it outside.
-        outputs = op.body.on(leaves if op.lazy else [*leaves[: op.sequences + op.states], *parts.others])
+        states = slice(op.sequences, op.sequences + op.states)
+        leaves[states] = [known(leaf, first.type) for leaf, first in zip(leaves[states], parts.states, strict=True)]
+        outputs = self.on(leaves, parts.others)
+        # A state keeps its shape, so what is known of it after a step is known before it: one element, or memory.
+        before: list[Variable] = []
+        while before != leaves:
+            before = list(leaves)
+            leaves[states] = [known(leaf, v.type) for leaf, v in zip(leaves[states], outputs, strict=False)]
+            outputs = outputs if leaves == before else self.on(leaves, parts.others)
         self.rows = dict(zip(leaves, parts.sequences, strict=False))
         self.first = dict(zip(leaves[op.sequences :], parts.states, strict=False))
         self.fixed = dict(zip(leaves[op.sequences + op.states :], parts.others, strict=True)) if op.lazy else {}
@@ -67,6 +74,10 @@ class Step:
         self.collected = outputs[op.states : len(outputs) - op.until]
         self.stop = outputs[-1] if op.until else None
         self.check_dtypes(outputs)
+
+    def on(self, leaves: Sequence[Variable], others: Sequence[Variable]) -> list[Variable]:
+        """What a step makes of leaves; a lazy loop has some for all it reads, so that nothing is computed outside."""
+        return self.op.body.on(leaves if self.op.lazy else [*leaves[: self.op.sequences + self.op.states], *others])
 
     def nodes(self, outputs: Sequence[Variable]) -> list[Apply]:
         """The applications that each step repeats to compute `outputs`."""
@@ -98,6 +109,12 @@ class Step:
             found |= reached
             pending = [self.after[k] for k in reached]
         return sorted(found)
+
+
+def known(leaf: Variable, other: Any) -> Variable:
+    """A leaf of which as much is known as of it and of a value that has its shape."""
+    shape = tuple(b if a is None else a for a, b in zip(leaf.type.shape, other.shape, strict=True))
+    return leaf if shape == leaf.type.shape else TensorType(leaf.type.dtype, shape).variable(name=leaf.name)
 
 
 def fresh(leaf: Variable, given: Any) -> Variable:
