@@ -1,5 +1,6 @@
 """Distributions of vectors and matrices: densities, draws, gradients, batches, and what is refused."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -160,6 +161,25 @@ def test_zero_sums_are_a_normal_density_on_their_plane():
     b = ps.default_transform(rv)
     found = value_of(ps.logp(rv, b.backward(y)))
     np.testing.assert_allclose(found, stats.norm(0, 2.0).logpdf(y).sum(), rtol=1e-12)  # the map is an isometry
+
+
+def test_large_parameters_keep_their_digits():
+    """In their limits the distributions are others, and differ from them by about the inverse of the parameter."""
+    x, counts, p = np.array([0.3, -1.0, 2.0]), np.array([3, 0, 4]), np.array([0.2, 0.3, 0.5])
+    found = value_of(ps.logp(ps.MvStudentT.dist(1e13, mu=MU, scale=COV), x))
+    np.testing.assert_allclose(found, stats.multivariate_normal(MU, COV).logpdf(x), rtol=1e-11)
+    found = value_of(ps.logp(ps.DirichletMultinomial.dist(7, p * 1e13), counts))
+    np.testing.assert_allclose(found, stats.multinomial(7, p).logpmf(counts), rtol=1e-11)
+    eta, factor = 1e9, np.array([[1.0, 0.0], [0.0, 1.0]])
+    exact = mpmath.log(mpmath.gamma(eta + 0.5) / mpmath.gamma(eta)) - mpmath.log(mpmath.pi) / 2
+    np.testing.assert_allclose(value_of(ps.logp(ps.LKJCorr.dist(2, eta), factor)), float(exact), rtol=1e-13)
+    for make in (lambda v: ps.MvNormal.dist(v, np.eye(2)), lambda v: ps.MvStudentT.dist(3.0, mu=v, scale=np.eye(2)),
+                 lambda v: ps.CAR.dist(v, [[0, 1], [1, 0]], 0.5, 1.0)):  # fmt: skip
+        assert np.isnan(value_of(ps.logp(make(np.zeros(2)), [np.nan, 0.0])))
+        assert not np.isfinite(value_of(ps.logp(make(np.zeros(2)), [np.inf, 0.0])))
+        assert np.isfinite(value_of(ps.logp(make(np.zeros(2)), [5e-324, 1e150])))
+    assert value_of(ps.logp(ps.MvNormal.dist(np.zeros(3), COV, size=0), np.empty((0, 3)))).shape == (0,)
+    assert ps.draw(ps.LKJCorr.dist(3, 1.0, size=0)).shape == (0, 3, 3)
 
 
 def test_outside_the_support():

@@ -18,6 +18,8 @@ from pellucid.stats.bijections_matrix import (
 )
 from pellucid.stats.constraint import Positive, RealVector, real_vector
 from pellucid.stats.distribution import Distribution, distribution, name_in_model
+from pellucid.stats.families.count_formulas import log_rising
+from pellucid.stats.families.formulas import log_gamma_step
 from pellucid.stats.families.multivariate import LOG_PI
 from pellucid.stats.logprob import is_draw
 from pellucid.stats.logprob import logp as log_density_of
@@ -31,7 +33,6 @@ from pellucid.tensor.random_vectors import correlation_factor_law, covariance_fa
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import as_extents, expand_dims, matrix_transpose
-from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import exp, log, sqrt
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
@@ -45,9 +46,9 @@ def rows_of(self: Any) -> int:
 
 def log_norm(eta: TensorVariable, n: int) -> TensorVariable:
     """The log of the constant that makes the density of factors of correlations integrate to one."""
-    k, eta = np.arange(1, n), expand_dims(eta, -1)
-    each = gammaln(eta + 0.5 * (n - 1)) - gammaln(eta + 0.5 * (n - 1 - k)) - 0.5 * k * LOG_PI
-    return sum_(each, axis=-1)
+    k = np.arange(1, n)
+    shape = expand_dims(eta, -1) + 0.5 * (n - 1 - k)
+    return sum_(log_rising(shape, 0.5 * k) + 0.5 * k * (log(shape) - LOG_PI), axis=-1)
 
 
 def weighted_logs(eta: TensorVariable, n: int, logs: TensorVariable) -> TensorVariable:
@@ -59,7 +60,7 @@ def mean_diagonal(eta: TensorVariable, n: int) -> TensorVariable:
     """The means of the diagonal, whose squares are independent Beta numbers."""
     a = 0.5 * np.arange(n)
     b = expand_dims(eta, -1) + 0.5 * np.arange(n - 1.0, -1.0, -1.0)
-    return exp(gammaln(b + 0.5) - gammaln(b) + gammaln(a + b) - gammaln(a + b + 0.5))
+    return exp(log_gamma_step(b) - log_gamma_step(a + b))
 
 
 @distribution

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.stats.constraint import NonnegativeInteger, PositiveVector, Probabilities
 from pellucid.stats.distribution import Distribution, distribution, name_in_model
+from pellucid.stats.families.count_formulas import log_rising
 from pellucid.stats.families.formulas import log_probabilities, times_log
 from pellucid.stats.structures import counts
 from pellucid.tensor.arithmetic import eq, floor, round_half_to_even, switch
@@ -19,7 +20,7 @@ from pellucid.tensor.reduce import argmax
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import concatenate, dim, expand_dims
 from pellucid.tensor.special import gammaln
-from pellucid.tensor.transcendental import expm1, sigmoid
+from pellucid.tensor.transcendental import expm1, log, sigmoid
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 __all__ = ["DirichletMultinomial", "Multinomial", "OrderedMultinomial"]
@@ -78,10 +79,11 @@ class DirichletMultinomial(Distribution):
     oracle = "stats.dirichlet_multinomial(a, n)"
 
     def logp(self, x: Any) -> Any:
+        # The density of Multinomial(n, a / A), which it tends to, and what large concentrations take away.
         whole = sum_(self.a, axis=-1)
-        const = gammaln(self.n + 1.0) + gammaln(whole) - gammaln(self.n + whole)
-        each = gammaln(x + self.a) - gammaln(self.a) - gammaln(x + 1.0)
-        return switch(eq(sum_(x, axis=-1), self.n), const + sum_(each, axis=-1), -np.inf)
+        each = x * log(self.a / expand_dims(whole, -1)) - gammaln(x + 1.0) + log_rising(self.a, x)
+        found = gammaln(self.n + 1.0) - log_rising(whole, self.n) + sum_(each, axis=-1)
+        return switch(eq(sum_(x, axis=-1), self.n), found, -np.inf)
 
     def mean(self) -> Any:
         return expand_dims(self.n, -1) * self.a / sum_(self.a, axis=-1, keepdims=True)

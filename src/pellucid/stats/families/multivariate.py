@@ -22,6 +22,7 @@ from pellucid.stats.constraint import (
     simplex,
 )
 from pellucid.stats.distribution import Distribution, batch_size, distribution
+from pellucid.stats.families.count_formulas import log_rising
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, times_log
 from pellucid.stats.parameters import as_parameter, given
 from pellucid.stats.structures import LengthVector, PositiveInteger, zero_sum
@@ -129,9 +130,9 @@ class MvStudentT(Distribution):
 
     def logp(self, x: Any) -> Any:
         z, log_det, k = standardized(self.chol, x - self.mu)
-        half, nu = 0.5 * (self.nu + k), self.nu
-        norm = gammaln(half) - gammaln(0.5 * nu) - 0.5 * k * (log(nu) + LOG_PI)
-        return norm - half * log1p(sum_(sqr(z), axis=-1) / nu) - log_det
+        nu, distance = self.nu, sum_(sqr(z), axis=-1)
+        tail = -0.5 * (nu + k) * log1p(distance / nu)
+        return tail + log_rising(0.5 * nu, 0.5 * k) - log_det - k * HALF_LOG_TWO_PI
 
     def mean(self) -> Any:
         nu = expand_dims(self.nu, -1)
