@@ -210,6 +210,23 @@ def test_until_with_sequences_has_gradients_of_the_steps_that_ran(any_length):
     np.testing.assert_allclose(gradient([1.0, 2.0, 3.0, 4.0]), [2, 4, 6, 0])
 
 
+def test_truncated_gradients(backend):
+    """Only the last steps have a gradient; the first state has one if there are no others."""
+    x, a, first = pt.vector("x"), pt.scalar("a"), pt.scalar("first")
+    for n_steps in (None, 4):
+        y, _ = pm.scan(lambda e, y, a: a * y + e**2, x, first, a, n_steps=n_steps, truncate_gradient=2)
+        f = pm.function(
+            [x, a, first], [y, *pm.grad(y.sum(), [x, a, first], disconnected_inputs="ignore")], backend=backend
+        )
+        values, to_x, to_a, to_first = f([1.0, 2.0, 3.0, 4.0], 0.5, 0.7)
+        np.testing.assert_allclose(values, [1.35, 4.675, 11.3375, 21.66875])
+        np.testing.assert_allclose(to_x, [0, 0, 9, 8])  # as PyTensor 2.38 has them
+        np.testing.assert_allclose([to_a, to_first], [18.35, 0])
+    y, _ = pm.scan(lambda e, y, a: a * y + e**2, x, first, a, truncate_gradient=2)
+    f = pm.function([x, a, first], pm.grad(y.sum(), [x, a, first]), backend=backend)
+    np.testing.assert_allclose(np.concatenate([np.ravel(g) for g in f([1.0], 0.5, 0.7)]), [2, 0.7, 0.5])
+
+
 def test_nested(backend):
     a, x = pt.scalar("a"), pt.matrix("x")
 
@@ -362,7 +379,7 @@ def test_state_changes_shape_at_run_time(backend):
         ({"n_steps": 3, "outputs_info": [0.0, 0.0]}, "2 entries"),
         ({"n_steps": 3, "outputs_info": [{"initial": [0.0], "taps": [0]}]}, "negative"),
         ({"n_steps": 3, "outputs_info": [{"initial": [0.0], "taps": [-2]}]}, "2 rows"),
-        ({"n_steps": 3, "truncate_gradient": 2}, "disconnected_grad"),
+        ({"n_steps": 3, "truncate_gradient": 0}, "number of last steps"),
     ],
     ids=str,
 )

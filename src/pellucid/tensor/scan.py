@@ -12,12 +12,13 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, toposort
+from pellucid.tensor.arithmetic import disconnected_grad, eq, maximum, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.draws import RngType, count_of_generators
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.loop import Scan, loop
-from pellucid.tensor.shape import as_extent, dim
-from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant
+from pellucid.tensor.shape import as_extent, concatenate, dim
+from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant, static_value
 
 
 class until:  # noqa: N801  # PyTensor's spelling: `return y, until(y > 1)`
@@ -85,6 +86,8 @@ def scan(
         Further arguments of the step, the same in each.
     n_steps : int or integer scalar, optional
         By default the length of the sequences.
+    truncate_gradient : int
+        Of how many of the last steps there is a gradient; -1 for all.
     go_backwards : bool
         Read the sequences from their last row.
     name : str, optional
@@ -113,10 +116,6 @@ def scan(
     >>> total.eval()
     array([0, 1, 3, 6])
     """
-    if truncate_gradient != -1:
-        raise ValueError(
-            "scan always takes the whole gradient: leave truncate_gradient at -1, or use disconnected_grad."
-        )
     read = [as_sequence(s) for s in as_entries(sequences)]
     fixed = [as_argument(v) for v in as_entries(non_sequences)]
     steps, rows = align_sequences(read, n_steps, go_backwards)
@@ -124,9 +123,22 @@ def scan(
     step.trace()
     if strict:
         step.check_strict()
+    step.kept_steps = checked_truncation(truncate_gradient, step)
     outputs, updates = step.repeat(steps, name)
     found: Any = outputs if len(outputs) != 1 or return_list else outputs[0]
     return (found, updates) if return_updates else found
+
+
+def checked_truncation(steps: Any, step: Step) -> int | None:
+    """The number of last steps that have a gradient; None for all."""
+    if steps == -1:
+        return None
+    if not isinstance(steps, (int, np.integer)) or steps < 1 or step.stop is not None:
+        raise ValueError(
+            f"truncate_gradient is the number of last steps with a gradient, 1 or more (-1 for all), not {steps!r}; "
+            "it cannot go with until, where only the loop itself finds its last step."
+        )
+    return int(steps)
 
 
 def as_entries(listed: Any) -> list[Any]:
@@ -249,6 +261,10 @@ class Step:
     slots : list
         For each output that is fed back, the leaves that stand for its values at steps t - reach, ..., t - 1.
     outputs : list of TensorVariable
+    collects : bool
+        Whether a row of each output is kept for each step.
+    kept_steps : int or None
+        Of how many of the last steps there is a gradient; None for all.
     """
 
     def __init__(
@@ -256,6 +272,7 @@ class Step:
     ):
         self.fn, self.fixed = fn, list(fixed)
         self.collects = True
+        self.kept_steps: int | None = None
         labels = [label(s.value, t) for s in read for t in s.taps]
         self.rows = [
             (TensorType(v.dtype, v.type.shape[1:]).variable(name=text), v) for v, text in zip(rows, labels, strict=True)
@@ -373,9 +390,11 @@ class Step:
         states = [(leaf, first, nxt) for (leaf, first, _), nxt in zip(states, inner, strict=False)]
         collected = inner[len(states) : len(states) + len(collected)]
         stop = None if self.stop is None else inner[-1]
-        last, rows, count = loop(
-            steps, self.rows, states, [(new[v], v) for v in outer], collected, until=stop, name=name
-        )
+        others = [(new[v], v) for v in outer]
+        if self.kept_steps is None:
+            last, rows, count = loop(steps, self.rows, states, others, collected, until=stop, name=name)
+        else:
+            last, rows, count = in_two_parts(self.kept_steps, steps, self.rows, states, others, collected, name)
         if count is not None:
             rows = [row[:count] for row in rows]
         self.last = [last[i] for i in self.newest()]
@@ -395,6 +414,42 @@ class Step:
         """The places of the latest values of the outputs that are fed back among the states."""
         ends = np.cumsum([len(slot) for slot in self.slots], dtype=int)
         return [int(end) - 1 for end, slot in zip(ends, self.slots, strict=True) if slot]
+
+
+def in_two_parts(
+    kept: int,
+    steps: TensorVariable,
+    rows: Sequence[tuple[Variable, Any]],
+    states: Sequence[tuple[Variable, Any, Variable]],
+    others: Sequence[tuple[Variable, Variable]],
+    collected: Sequence[Variable],
+    name: str | None,
+) -> tuple[list[Any], list[Any], None]:
+    """A loop as two, one after the other: only the second, of the `kept` last steps, has a gradient."""
+    n = static_value(steps)
+    early: Any = maximum(steps - kept, 0) if n is None else max(n - kept, 0)
+    first = [(leaf, row[:early]) for leaf, row in rows]
+    before, head, _ = loop(as_tensor_variable(early, dtype="int64"), first, states, others, collected, name=name)
+    # Without early steps there is nothing before the first state, whose gradient then counts.
+    begin = [begun(early, last, v) for last, (_, v, _) in zip(before, states, strict=True)]
+    states = [(leaf, v, after) for v, (leaf, _, after) in zip(begin, states, strict=True)]
+    later = [(leaf, row[early:]) for leaf, row in rows]
+    last, tail, _ = loop(steps - early, later, states, others, collected, name=name)
+    return last, [concatenate([constantly(a), b]) for a, b in zip(head, tail, strict=True)], None
+
+
+def begun(early: Any, last: Any, first: Any) -> Any:
+    """The state before the steps that have a gradient: through it flows none, unless it is the first of all."""
+    if not isinstance(last.type, TensorType):
+        return last
+    if isinstance(early, int):
+        return constantly(last) if early else first
+    return switch(eq(early, 0), first, constantly(last))
+
+
+def constantly(v: Any) -> Any:
+    """A value through which no gradient flows."""
+    return disconnected_grad(v) if v.dtype.startswith(("float", "complex")) else v
 
 
 def label(v: Variable, tap: int) -> str | None:
