@@ -79,7 +79,10 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.imputation import ImputationWarning
     from pellucid.model.marginal import marginalize
     from pellucid.model.model import Model
+    from pellucid.model.plates import model_to_graphviz
     from pellucid.model.reparametrise import non_centered
+    from pellucid.model.structure import model_to_mermaid
+    from pellucid.model.table import model_table
     from pellucid.model.transform import (
         change_value_transforms,
         do,
@@ -147,7 +150,10 @@ MODULES = {
     "pellucid.model.imputation": "ImputationWarning",
     "pellucid.model.marginal": "marginalize",
     "pellucid.model.model": "Model",
+    "pellucid.model.plates": "model_to_graphviz",
     "pellucid.model.reparametrise": "non_centered",
+    "pellucid.model.structure": "model_to_mermaid",
+    "pellucid.model.table": "model_table",
     "pellucid.model.transform": (
         "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "
         "remove_value_transforms"

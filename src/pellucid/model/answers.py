@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.model import check, density, initial, logprob, point, show
+from pellucid.model.plates import Diagram, model_to_graphviz
 from pellucid.model.shapes import Shape
+from pellucid.model.structure import model_to_mermaid
+from pellucid.model.table import Table, model_table
 from pellucid.tensor.types import TensorVariable
 
 Point = dict[str, np.ndarray]
@@ -143,6 +146,18 @@ class Answers:
     def str_repr(self: Any, formatting: str = "plain", include_params: bool = True) -> str:
         """The model as text: each variable with its distribution."""
         return show.model_text(self, formatting, include_params=include_params)
+
+    def table(self: Any, **options: Any) -> Table:
+        """One row for each variable: see :func:`pellucid.model.table.model_table`."""
+        return model_table(self, **options)
+
+    def to_graphviz(self: Any, **options: Any) -> Diagram:
+        """A picture with plates: see :func:`pellucid.model.plates.model_to_graphviz`."""
+        return model_to_graphviz(self, **options)
+
+    def to_mermaid(self: Any, **options: Any) -> str:
+        """The text of a Mermaid diagram: see :func:`pellucid.model.structure.model_to_mermaid`."""
+        return model_to_mermaid(self, **options)
 
     def _repr_latex_(self: Any) -> str:
         return self.str_repr(formatting="latex")
