@@ -1,5 +1,7 @@
 """Distributions of vectors and matrices: densities, draws, gradients, batches, and what is refused."""
 
+import pickle
+
 import mpmath
 import numpy as np
 import pytest
@@ -250,6 +252,21 @@ def test_zero_sums_take_their_lengths_from_dims():
     np.testing.assert_allclose([*y.sum(0), *y.sum(1)], 0, atol=1e-12)
 
 
+def test_lengths_of_values_follow_data():
+    """Also where a bijection makes vectors shorter, or of matrices vectors."""
+    with pm.Model() as model:
+        data = pm.Data("data", np.zeros((3, 4)))
+        pm.ZeroSumNormal("z", shape=data.shape[1])
+        pm.Dirichlet("p", np.ones(3), shape=(data.shape[0], 3))
+        pm.LKJCorr("l", n=3, eta=1.0, size=data.shape[0])
+    for shape in ((3, 4), (2, 6)):
+        model.set_data("data", np.zeros(shape))
+        expected = {"z_zerosum__": (shape[1] - 1,), "p_simplex__": (shape[0], 2), "l_cholesky_corr__": (shape[0], 3)}
+        assert {k: v.shape for k, v in model.initial_point().items()} == expected
+        assert {k: v for k, v in model.eval_rv_shapes().items() if "__" in k} == expected
+        assert model.density().size == sum(int(np.prod(s)) for s in expected.values())
+
+
 def test_counts_are_observed_with_their_probabilities_stored():
     with pm.Model() as model:
         eta = pm.Normal("eta")
@@ -260,6 +277,15 @@ def test_counts_are_observed_with_their_probabilities_stored():
         stats.norm.logpdf(0) + stats.multinomial([3, 5], np.diff([0, *p, 1])).logpmf([[1, 1, 1], [0, 2, 3]]).sum()
     )
     np.testing.assert_allclose(model.compile_logp()({"eta": 0.0}), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_draws_are_pickled_with_their_densities(name):
+    rv = ALL[name][0]()
+    again = pickle.loads(pickle.dumps(rv))  # noqa: S301
+    x = draws(ALL[name][0], 1)[0]
+    assert value_of(ps.logp(again, x)) == value_of(ps.logp(rv, x))
+    assert again.eval().shape == rv.type.shape
 
 
 def test_jax_draws_from_laws_with_lengths_of_their_own():

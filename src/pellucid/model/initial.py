@@ -99,7 +99,7 @@ def shapes_by_name(model: Model) -> dict[str, Shape]:
         value, bijection = model.rvs_to_values[rv], model.rvs_to_transforms[rv]
         own = current_shape(rv, model.root.shapes) if None not in rv.type.shape else shape_now(model, rv)
         if bijection is not None:
-            found[str(value.name)] = value_shape(value, own)
+            found[str(value.name)] = value_shape(model, rv, own)
         found[str(rv.name)] = own
     return found
 
@@ -109,6 +109,11 @@ def shape_now(model: Model, rv: TensorVariable) -> Shape:
     return current_shape(rv, {v: s for v, s in model.root.shapes.items() if None not in v.type.shape})  # type: ignore[attr-defined]
 
 
-def value_shape(value: TensorVariable, own: Shape) -> Shape:
-    """The shape of a value variable: as static as it is, its open lengths being those of the random variable."""
-    return tuple(n if n is not None else m for n, m in zip(value.type.shape, own, strict=True))
+def value_shape(model: Model, rv: TensorVariable, own: Shape) -> Shape:
+    """The shape of a transformed value variable: static, or the random variable's, or what its bijection makes."""
+    static, bijection = model.rvs_to_values[rv].type.shape, model.rvs_to_transforms[rv]
+    if None not in static:
+        return static  # type: ignore[return-value]
+    if bijection.ndim_supp == 0:
+        return own
+    return current_shape(bijection.forward(rv, *rv.owner.inputs), {**model.root.shapes, rv: own})  # type: ignore[union-attr]
