@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from pellucid.tensor.draws import Law, RngVariable, draw, law
+from pellucid.graph.provenance import describe, user_line
+from pellucid.tensor import draws
+from pellucid.tensor.create import full
+from pellucid.tensor.draws import Law, RngVariable, draw, law, shared_rng
+from pellucid.tensor.elementwise import cast
 from pellucid.tensor.linalg import cholesky
 from pellucid.tensor.random_vectors import dirichlet_law, multinomial_law, multivariate_normal_law
-from pellucid.tensor.types import TensorVariable
+from pellucid.tensor.shape import as_extents, dim, reshape
+from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 
 def categorical_sample(rng: np.random.Generator, size: tuple[int, ...], p: np.ndarray) -> np.ndarray:
@@ -110,78 +118,262 @@ half_flat_law = law("halfflat", "", lambda rng, size: refuse_improper("HalfFlat"
 categorical_law = law("categorical", "p", categorical_sample, dtype="int64", core=(1,))
 
 
-def drawer(entry: Law, defaults: Sequence[Any] = ()) -> Any:
-    """The public function ``pt.random.<name>(*parameters, size=None, rng=None, name=None)`` of a law."""
+def subset_sample(rng: np.random.Generator, size: tuple[int, ...], p: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """`count` different positions, drawn one after another with the probabilities p of those that are left."""
+    check_probabilities(p)
+    k = int(np.max(count, initial=0))
+    rows = np.broadcast_to(p, (*size, p.shape[-1])).reshape(-1, p.shape[-1])
+    if k > np.min(np.count_nonzero(rows, axis=-1), initial=p.shape[-1]):
+        raise ValueError(f"{k} different positions cannot be drawn: fewer have a positive probability")
+    drawn = [rng.choice(p.shape[-1], k, replace=False, p=row / row.sum()) for row in rows]
+    return np.reshape(drawn, (*size, k))
 
-    def make(
-        *args: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None, **named: Any
-    ) -> TensorVariable:
-        return draw(entry, bind_parameters(entry, args, named, defaults), size=size, rng=rng, name=name)
+
+def permutation_sample(rng: np.random.Generator, size: tuple[int, ...], n: np.ndarray) -> np.ndarray:
+    """The numbers below n, shuffled."""
+    if np.ndim(n):
+        raise ValueError(f"permutations of one length are drawn together, not of {np.size(n)}")
+    return rng.permuted(np.broadcast_to(np.arange(int(n)), (*size, int(n))), axis=-1)
+
+
+subset_law = law(
+    "choice_without_replacement",
+    "p count",
+    subset_sample,
+    dtype="int64",
+    core=(1, 0),
+    ndim_supp=1,
+    support=lambda parameters, _extents: [parameters[1]],
+)
+permutation_law = law(
+    "permutation",
+    "n",
+    permutation_sample,
+    dtype="int64",
+    ndim_supp=1,
+    support=lambda parameters, _extents: [parameters[0]],
+)
+
+
+def drawer(entry: Law, names: str) -> Any:
+    """The public function of a law, ``pt.random.<name>``.
+
+    `names` are its arguments, in the order of the law's parameters and with their defaults: "loc=0 scale=1".
+    """
+    listed = [part.partition("=") for part in names.split()]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [inspect.Parameter(n, kind, default=float(d) if d else inspect.Parameter.empty) for n, _, d in listed]
+    signature = inspect.Signature([*own, *OPTIONS])
+
+    def make(*args: Any, **named: Any) -> Any:
+        try:
+            bound = signature.bind(*args, **named)
+        except TypeError as error:
+            raise TypeError(f"{entry.name}{signature}: {error}. At {describe(user_line())}") from None
+        bound.apply_defaults()
+        values = bound.arguments
+        drawn = draw(entry, [values[p.name] for p in own], size=values["size"], rng=values["rng"], name=values["name"])
+        return finished(drawn, values["dtype"], return_next_rng=values["return_next_rng"])
 
     make.__name__ = make.__qualname__ = entry.name
-    make.__doc__ = (
-        f"Draws from the {entry.name} law with parameters {', '.join(entry.parameters)}.\n\n"
-        "`size` is the batch shape (default: that of the parameters); each evaluation gives new draws."
-    )
+    make.__signature__ = signature  # type: ignore[attr-defined]
+    make.__doc__ = f"""Draws from the {entry.name} law with parameters {", ".join(p.name for p in own)}.
+
+    `size` is the batch shape (default: that of the parameters); each evaluation gives new draws, from the generator
+    `rng` or one of their own. With `return_next_rng` the state after the draw comes first.
+    """
     return make
 
 
-def bind_parameters(entry: Law, args: Sequence[Any], named: dict[str, Any], defaults: Sequence[Any]) -> list[Any]:
-    """The arguments in the order of the law's parameters; the last parameters may have defaults."""
-    values = dict(zip(entry.parameters[len(entry.parameters) - len(defaults) :], defaults, strict=True))
-    if len(args) > len(entry.parameters):
-        raise TypeError(
-            f"{entry.name} takes parameters {entry.parameters}, not {len(args)} of them; size is a keyword."
-        )
-    values.update(zip(entry.parameters, args, strict=False))
-    for key in named:
-        if key not in entry.parameters:
-            raise TypeError(f"{entry.name} has no parameter {key!r}; its parameters are {', '.join(entry.parameters)}.")
-    values.update(named)
-    missing = [p for p in entry.parameters if p not in values]
-    if missing:
-        raise TypeError(f"{entry.name} needs a value for {', '.join(missing)}.")
-    return [values[p] for p in entry.parameters]
+OPTIONS = inspect.signature(
+    lambda size=None, *, rng=None, name=None, dtype=None, return_next_rng=False: None
+).parameters.values()
+"""What every function that draws takes after the parameters of its law."""
 
 
-normal = drawer(normal_law, (0.0, 1.0))
-standard_normal = drawer(normal_law, (0.0, 1.0))
-halfnormal = drawer(half_normal_law, (0.0, 1.0))
-lognormal = drawer(lognormal_law, (0.0, 1.0))
-uniform = drawer(uniform_law, (0.0, 1.0))
-exponential = drawer(exponential_law, (1.0,))
-gamma = drawer(gamma_law, (1.0,))
-invgamma = drawer(inverse_gamma_law, (1.0,))
-beta = drawer(beta_law)
-t = drawer(student_t_law, (0.0, 1.0))
-cauchy = drawer(cauchy_law, (0.0, 1.0))
-halfcauchy = drawer(half_cauchy_law, (0.0, 1.0))
-laplace = drawer(laplace_law, (0.0, 1.0))
-logistic = drawer(logistic_law, (0.0, 1.0))
-gumbel = drawer(gumbel_law, (1.0,))
-weibull = drawer(weibull_law, (1.0,))
-pareto = drawer(pareto_law, (1.0,))
-chisquare = drawer(chisquare_law)
-vonmises = drawer(von_mises_law)
-wald = drawer(wald_law, (1.0, 1.0, 0.0))
-triangular = drawer(triangular_law)
-truncexpon = drawer(truncated_exponential_law, (0.0, 1.0))
-gengamma = drawer(generalized_gamma_law, (1.0, 1.0, 1.0))
-bernoulli = drawer(bernoulli_law)
-binomial = drawer(binomial_law)
-poisson = drawer(poisson_law, (1.0,))
-betabinom = drawer(beta_binomial_law)
-hypergeometric = drawer(hypergeometric_law)
-nbinom = drawer(negative_binomial_law)
+def finished(drawn: TensorVariable, dtype: Any = None, *, return_next_rng: bool = False) -> Any:
+    """A draw in the dtype that is asked for, with the state after it if that is."""
+    following = drawn.owner.outputs[0]  # type: ignore[union-attr]
+    found = drawn if dtype is None else cast(drawn, dtype)
+    return (following, found) if return_next_rng else found
+
+
+normal = drawer(normal_law, "loc=0 scale=1")
+halfnormal = drawer(half_normal_law, "loc=0 scale=1")
+lognormal = drawer(lognormal_law, "mean=0 sigma=1")
+uniform = drawer(uniform_law, "low=0 high=1")
+exponential = drawer(exponential_law, "scale=1")
+invgamma = drawer(inverse_gamma_law, "shape scale=1")
+beta = drawer(beta_law, "alpha beta")
+t = drawer(student_t_law, "df loc=0 scale=1")
+cauchy = drawer(cauchy_law, "loc=0 scale=1")
+halfcauchy = drawer(half_cauchy_law, "loc=0 scale=1")
+laplace = drawer(laplace_law, "loc=0 scale=1")
+logistic = drawer(logistic_law, "loc=0 scale=1")
+gumbel = drawer(gumbel_law, "loc=0 scale=1")
+weibull = drawer(weibull_law, "shape scale=1")
+pareto = drawer(pareto_law, "b scale=1")
+chisquare = drawer(chisquare_law, "df")
+vonmises = drawer(von_mises_law, "mu kappa")
+wald = drawer(wald_law, "mean=1 scale=1 loc=0")
+triangular = drawer(triangular_law, "left mode right")
+truncexpon = drawer(truncated_exponential_law, "b loc=0 scale=1")
+gengamma = drawer(generalized_gamma_law, "alpha=1 p=1 lambd=1")
+bernoulli = drawer(bernoulli_law, "p")
+binomial = drawer(binomial_law, "n p")
+poisson = drawer(poisson_law, "lam=1")
+geometric = drawer(geometric_law, "p")
+betabinom = drawer(beta_binomial_law, "n a b")
+hypergeometric = drawer(hypergeometric_law, "ngood nbad nsample")
+nbinom = drawer(negative_binomial_law, "n p")
 negative_binomial = nbinom
-integers = drawer(integers_law)
-categorical = drawer(categorical_law)
-dirichlet = drawer(dirichlet_law)
-multinomial = drawer(multinomial_law)
+categorical = drawer(categorical_law, "p")
+dirichlet = drawer(dirichlet_law, "alphas")
+multinomial = drawer(multinomial_law, "n p")
+_gamma = drawer(gamma_law, "shape scale")
+_integers = drawer(integers_law, "low high")
+_multivariate_normal = drawer(multivariate_normal_law, "mean chol")
 
 
-def multivariate_normal(
-    mean: Any, cov: Any, size: Any = None, rng: RngVariable | None = None, name: str | None = None
-) -> TensorVariable:
+def standard_normal(size: Any = None, **options: Any) -> Any:
+    """Draws from the normal law of mean 0 and standard deviation 1; the options are those of :func:`normal`."""
+    return normal(size=size, **options)
+
+
+def gamma(shape: Any, rate: Any = None, scale: Any = None, size: Any = None, **options: Any) -> Any:
+    """Draws from the gamma law of a shape and a rate, or a scale; the options are those of :func:`normal`.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> pt.random.gamma(2.0, rate=4.0, size=3).eval().shape
+    (3,)
+    """
+    if rate is not None and scale is not None:
+        raise TypeError(f"gamma takes a rate or a scale, which is 1 / rate, not both. At {describe(user_line())}")
+    if scale is None:
+        scale = 1.0 if rate is None else 1.0 / as_tensor_variable(rate)
+    return _gamma(shape, scale, size, **options)
+
+
+def integers(low: Any, high: Any = None, size: Any = None, **options: Any) -> Any:
+    """Whole numbers from `low` (0 if only one bound is given) up to, not including, `high`."""
+    return _integers(0 if high is None else low, low if high is None else high, size, **options)
+
+
+def multivariate_normal(mean: Any, cov: Any, size: Any = None, **options: Any) -> Any:
     """Draws of normal vectors with mean vector `mean` and covariance matrix `cov`."""
-    return draw(multivariate_normal_law, [mean, cholesky(cov)], size=size, rng=rng, name=name)
+    return _multivariate_normal(mean, cholesky(cov), size, **options)
+
+
+def choice(
+    a: Any,
+    size: Any = None,
+    replace: bool = True,  # PyTensor's and NumPy's order
+    p: Any = None,
+    rng: RngVariable | None = None,
+    return_next_rng: bool = False,
+    name: str | None = None,
+) -> Any:
+    """Rows of `a`, or numbers below `a`, drawn with equal probabilities or those in `p`.
+
+    Parameters
+    ----------
+    a : tensor
+        A whole number means the numbers below it; of anything else rows are drawn.
+    size : int or tuple, optional
+        The shape of what is drawn; a single one by default.
+    replace : bool
+        Whether the same one may be drawn several times.
+    p : vector, optional
+
+    Examples
+    --------
+    >>> import numpy as np, pellucid.tensor as pt
+    >>> hand = pt.random.choice(52, size=5, replace=False).eval()
+    >>> len(set(hand.tolist()))
+    5
+    """
+    rows = as_tensor_variable(a)
+    n = dim(rows, 0) if rows.ndim else rows
+    if replace:
+        chosen = (
+            draw(integers_law, [0, n], size=size, rng=rng)
+            if p is None
+            else draw(categorical_law, [p], size=size, rng=rng)
+        )
+        return taken(rows, chosen, chosen, return_next_rng, name)
+    shape = () if size is None else as_extents(size, "size")
+    weights = full([n], 1.0 / cast(n, "float64")) if p is None else p
+    chosen = draw(subset_law, [weights, math.prod(shape)], rng=rng)
+    return taken(rows, reshape(chosen, shape), chosen, return_next_rng, name)
+
+
+def permutation(
+    x: Any, size: Any = None, rng: RngVariable | None = None, return_next_rng: bool = False, name: str | None = None
+) -> Any:
+    """The rows of `x`, or the numbers below `x`, in random order; `size` asks for several such orders.
+
+    Examples
+    --------
+    >>> import pellucid.tensor as pt
+    >>> sorted(pt.random.permutation(4).eval().tolist())
+    [0, 1, 2, 3]
+    """
+    rows = as_tensor_variable(x)
+    order = draw(permutation_law, [dim(rows, 0) if rows.ndim else rows], size=size, rng=rng)
+    return taken(rows, order, order, return_next_rng, name)
+
+
+def taken(rows: TensorVariable, places: TensorVariable, drawn: TensorVariable, return_next_rng: bool, name: Any) -> Any:
+    """The rows at places that were drawn; the places themselves for a number."""
+    found = rows[places] if rows.ndim else places
+    found.name = name
+    following = drawn.owner.outputs[0]  # type: ignore[union-attr]
+    return (following, found) if return_next_rng else found
+
+
+rng = draws.rng
+
+
+def default_rng(seed: np.random.Generator | int | None = None) -> RngVariable:
+    """A generator that starts at `seed`; each evaluation advances it."""
+    return shared_rng(seed)
+
+
+class RandomStream:
+    """Draws whose generators all follow from one seed: ``RandomStream(seed).normal(...)``, and every other law.
+
+    Examples
+    --------
+    >>> a, b = (RandomStream(3).normal(size=2).eval() for _ in range(2))
+    >>> bool((a == b).all())
+    True
+    """
+
+    def __init__(self, seed: int | None = None):
+        self.entropy = np.random.SeedSequence(seed)
+        self.drawn: list[tuple[RngVariable, RngVariable]] = []
+
+    def gen(self, function: Callable[..., Any], *args: Any, **options: Any) -> TensorVariable:
+        """``function(*args, **options)`` with the next generator; `function` is one of this module."""
+        source = shared_rng(np.random.default_rng(self.entropy.spawn(1)[0]))
+        following, found = function(*args, rng=source, return_next_rng=True, **options)
+        self.drawn.append((source, following))
+        return found
+
+    def updates(self) -> list[tuple[RngVariable, RngVariable]]:
+        """Each generator and its state after the draw; functions advance them also without being told."""
+        return list(self.drawn)
+
+    def seed(self, seed: int | None = None) -> None:
+        """Start all generators anew."""
+        self.entropy = np.random.SeedSequence(seed)
+        for source, _ in self.drawn:
+            source.set_value(np.random.default_rng(self.entropy.spawn(1)[0]))
+
+    def __getattr__(self, name: str) -> Any:
+        function = globals().get(name)
+        if name.startswith("_") or not callable(function):
+            raise AttributeError(f"There is no law called {name!r} in pellucid.tensor.random.")
+        return partial(self.gen, function)
