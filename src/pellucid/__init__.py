@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     )
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
     from pellucid.inference.marginal import recover_marginals
+    from pellucid.inference.optimise import find_MAP, fit_laplace
     from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
     from pellucid.inference.predictive import (
         ImplicitFreezeWarning,
@@ -137,6 +138,7 @@ MODULES = {
     "pellucid.inference.marginal": "recover_marginals",
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
+    "pellucid.inference.optimise": "find_MAP fit_laplace",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.steps.methods": (
         "NUTS BinaryGibbsMetropolis BinaryMetropolis CategoricalGibbsMetropolis CompoundStep DEMetropolisZ "

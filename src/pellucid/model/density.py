@@ -19,7 +19,7 @@ from pellucid.rewrite.roll import parts_read, roll
 from pellucid.tensor.create import vector, zeros
 from pellucid.tensor.indexing import inc_subtensor
 from pellucid.tensor.shape import reshape
-from pellucid.tensor.types import TensorVariable
+from pellucid.tensor.types import TensorVariable, constant
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -65,11 +65,14 @@ class Layout:
         lead = draws.shape[:-1]
         return {name: draws[..., a:b].reshape((*lead, *shape)) for name, shape, a, b in self.parts}
 
-    def derive(self, cost: Variable) -> tuple[TensorVariable, list[Variable]]:
-        """A vector variable, and [`cost`, its gradient] as functions of that vector."""
+    def derive(
+        self, cost: Variable, fixed: Mapping[TensorVariable, Any] | None = None
+    ) -> tuple[TensorVariable, list[Variable]]:
+        """A vector variable, and [`cost`, its gradient] as functions of it; other variables may have `fixed` values."""
         x = vector("x", shape=(self.size,))
         pieces = self.pieces(x)
-        (value,) = roll(replace_all([cost], dict(zip(self.values, pieces, strict=True))))
+        others = {v: constant(value, dtype=v.dtype) for v, value in (fixed or {}).items()}
+        (value,) = roll(replace_all([cost], {**dict(zip(self.values, pieces, strict=True)), **others}))
         return x, [value, self.slope(value, x, pieces)]
 
     def slope(self, value: Variable, x: TensorVariable, pieces: list[TensorVariable]) -> TensorVariable:
