@@ -50,7 +50,8 @@ def recover_marginals(
     -------
     DataTree or Dataset
         The draws under the variables' names, and under ``lp_<name>`` the log of the probability of each value (last
-        axis) given the draw of the variables that were sampled, all other marginalised variables summed over.
+        axis) given the draw of the variables that were sampled, all other marginalised variables summed over; or,
+        where summing over these would make its elements depend on each other, given their draws.
         Deterministics of these variables follow by :func:`compute_deterministics` and ``model.original``.
 
     Examples
@@ -78,7 +79,8 @@ def recover_marginals(
         raise ValueError(f"{', '.join(unknown)} was not marginalised; {', '.join(names)} was. {here()}")
     draws = read_draws(idata, sample_dims)
     recovery = Recovery(owner, draws)
-    arrays: dict[str, np.ndarray] = recovery.draws(as_seed(random_seed)) if return_samples else {}
+    blind = any(m.alone is None for m in owner.marginals)
+    arrays = recovery.draws(as_seed(random_seed)) if return_samples or blind else {}
     found: dict[str, np.ndarray] = {}
     dims: dict[str, Any] = {}
     for m in owner.marginals:
@@ -107,7 +109,7 @@ class Recovery:
 
     def __init__(self, model: MarginalModel, draws: Draws):
         self.model, self.rows = model, draws.rows
-        self.given: dict[Any, np.ndarray] = {}
+        self.conditional: dict[Any, np.ndarray] = {}
         missing = [str(rv.name) for rv in self.needed() if rv.name not in draws.arrays]
         if missing:
             raise ValueError(
@@ -118,7 +120,8 @@ class Recovery:
     def needed(self) -> list[Any]:
         """The free variables that the tables depend on."""
         stop = {*self.model.basic_RVs, *(m.variable for m in self.model.marginals)}
-        reached = below([g for m in self.model.marginals for g in (m.conditional, m.alone, m.states)], stop)
+        graphs = [g for m in self.model.marginals for g in (m.conditional, m.alone, m.states, *(m.chain or ()))]
+        reached = below([g for g in graphs if g is not None], stop)
         return [rv for rv in self.model.free_RVs if rv in reached]
 
     def evaluate(self, graphs: Sequence[Any]) -> list[np.ndarray]:
@@ -129,19 +132,37 @@ class Recovery:
 
     def log_probabilities(self, marginal: Marginal) -> np.ndarray:
         """For each draw and element the logs of the probabilities of the values, along the last axis."""
+        if marginal.alone is None:
+            return self.conditional[marginal.variable]
         (table,) = self.evaluate([marginal.alone])
+        if marginal.chain is not None:
+            return smoothed(*self.chain(marginal, table))
         return normalised(np.moveaxis(table, 1, -1))
+
+    def chain(self, marginal: Marginal, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of a Markov chain at each draw: what other variables say (..., T, K), the first state's, the transitions."""
+        first, moves = self.evaluate(list(marginal.chain or ()))
+        said = np.moveaxis(table, 1, -1)
+        batch = said.shape[1:-2]
+        with_batch = [
+            a.reshape(len(a), *[1] * (len(batch) - (a.ndim - 1 - core)), *a.shape[1:])
+            for a, core in ((first, 1), (moves, 2))
+        ]
+        shapes = [(len(said), *batch, *a.shape[a.ndim - core :]) for a, core in zip(with_batch, (1, 2), strict=True)]
+        return said, np.broadcast_to(with_batch[0], shapes[0]), np.broadcast_to(with_batch[1], shapes[1])
 
     def draws(self, seed: int) -> dict[str, np.ndarray]:
         """One joint draw of the variables for each draw of the others: those summed over last come first."""
         before, found = dict(self.given), {}
         for marginal in reversed(self.model.marginals):
             z = marginal.variable
+            rng = stream(seed, z.name, "recovered")
             table, states = self.evaluate([marginal.conditional, marginal.states])
-            p = np.exp(normalised(np.moveaxis(table, 1, -1)))
-            u = stream(seed, z.name, "recovered").random(p.shape[:-1])
-            edges = np.cumsum(p, axis=-1)
-            place = np.minimum((u[..., None] * edges[..., -1:] >= edges).sum(-1), p.shape[-1] - 1)
+            if marginal.chain is not None:
+                place = sampled_path(rng, *self.chain(marginal, table))
+            else:
+                self.conditional[z] = normalised(np.moveaxis(table, 1, -1))
+                place = sampled(rng, self.conditional[z])
             found[str(z.name)] = self.given[z] = states[0][place].astype(z.dtype)
         self.given = before
         return found
@@ -149,5 +170,49 @@ class Recovery:
 
 def normalised(logs: np.ndarray) -> np.ndarray:
     """Log-probabilities that add up to one along the last axis."""
-    top = logs.max(-1, keepdims=True)
-    return logs - top - np.log(np.exp(logs - top).sum(-1, keepdims=True))
+    return logs - log_sum(logs)[..., None]
+
+
+def log_sum(logs: np.ndarray, axis: int = -1) -> np.ndarray:
+    """log(sum(exp(logs))) without overflow."""
+    top = logs.max(axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(logs - top).sum(axis)) + top.squeeze(axis)
+
+
+def sampled(rng: np.random.Generator, logs: np.ndarray) -> np.ndarray:
+    """Positions drawn with the probabilities whose logarithms lie along the last axis."""
+    edges = np.cumsum(np.exp(logs), axis=-1)
+    u = rng.random(logs.shape[:-1])[..., None] * edges[..., -1:]
+    return np.minimum((u >= edges).sum(-1), logs.shape[-1] - 1)
+
+
+def filtered(said: np.ndarray, first: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """For each time the log-probability of each state and of what is known up to then, of shape (..., T, K)."""
+    found = np.empty_like(said)
+    found[..., 0, :] = first + said[..., 0, :]
+    for t in range(1, said.shape[-2]):
+        found[..., t, :] = log_sum(found[..., t - 1, :, None] + moves, -2) + said[..., t, :]
+    return found
+
+
+def smoothed(said: np.ndarray, first: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """The log-probability of each state at each time given all (the forward-backward algorithm)."""
+    found = filtered(said, first, moves)
+    after = np.zeros_like(said[..., 0, :])
+    for t in range(said.shape[-2] - 2, -1, -1):
+        after = log_sum(moves + (said[..., t + 1, :] + after)[..., None, :])
+        found[..., t, :] += after
+    return normalised(found)
+
+
+def sampled_path(rng: np.random.Generator, said: np.ndarray, first: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """States drawn jointly: the last from what is known up to it, each earlier one given the one after it."""
+    known = filtered(said, first, moves)
+    found = np.empty(said.shape[:-1], np.int64)
+    found[..., -1] = sampled(rng, normalised(known[..., -1, :]))
+    for t in range(said.shape[-2] - 2, -1, -1):
+        into = np.take_along_axis(moves, found[..., t + 1][..., None, None], -1)[..., 0]
+        found[..., t] = sampled(rng, normalised(known[..., t, :] + into))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,14 @@ from pellucid.model.separable import Mixed, Track, trace_axes
 from pellucid.model.surgery import exchange
 from pellucid.stats import distribution_of, logp, support_point
 from pellucid.stats.families.discrete import Bernoulli, Binomial, Categorical, DiscreteUniform
+from pellucid.stats.families.markov import DiscreteMarkovChain
 from pellucid.tensor.create import arange, extents_of, zeros, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import broadcast_to, dim, dimshuffle, expand_dims, reshape
+from pellucid.tensor.scan import scan
+from pellucid.tensor.shape import broadcast_to, dim, dimshuffle, expand_dims, moveaxis, reshape
+from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import Constant, TensorVariable, constant
 from pellucid.vectorize import vectorize_graph
 
@@ -57,14 +60,22 @@ class Marginal:
     conditional : TensorVariable
         Of shape (states, *shape): for each value the log-probability, up to a constant, given the other variables and
         those marginalised variables that were summed over after it.
-    alone : TensorVariable
-        The same with all other marginalised variables summed over.
+    alone : TensorVariable or None
+        The same with all other marginalised variables summed over; None where this makes its elements dependent.
+    chain : tuple of TensorVariable or None
+        Of a Markov chain, whose tables hold only what its states say of other variables: the logarithms of the
+        probabilities of the first state, and of each state after each state.
     """
 
     variable: Any
     states: Any
     conditional: Any
     alone: Any
+    chain: tuple[Any, Any] | None = None
+
+
+class MixingError(ValueError):
+    """Elements of a variable are combined, so that there is no sum for each of them."""
 
 
 class MarginalModel(Model):
@@ -96,10 +107,10 @@ def values_of(rv: TensorVariable) -> TensorVariable:
     d = distribution_of(rv)
     if isinstance(d, Bernoulli):
         return constant(np.array([0, 1], rv.dtype))
-    if isinstance(d, Categorical):
-        n = d.p.type.shape[-1]  # type: ignore[attr-defined]
-        length = dim(d.p, d.p.ndim - 1) if n is None else n  # type: ignore[attr-defined, arg-type]
-        return cast(arange(length), rv.dtype)
+    if isinstance(d, Categorical | DiscreteMarkovChain):
+        p: Any = d.p if isinstance(d, Categorical) else d.start
+        n = p.type.shape[-1]
+        return cast(arange(dim(p, p.ndim - 1) if n is None else n), rv.dtype)
     bounds = {DiscreteUniform: ("lower", "upper"), Binomial: (None, "n")}.get(type(d))
     if bounds is None:
         raise TypeError(
@@ -200,15 +211,33 @@ class Marginalizer:
 
     def eliminate(self, factors: Sequence[Factor], z: Any) -> tuple[list[Factor], TensorVariable]:
         """The factors after summing over one variable, and its table: (values, *shape)."""
-        tracks = {f: self.track(f, z) for f in factors if self.depends(f.graph, z)}
+        chain = self.chain(z)
+        read = [f for f in factors if self.depends(f.graph, z) and (chain is None or f.carriers != (z,))]
+        tracks = {f: self.track(f, z) for f in read}
         touched = [f for f, track in tracks.items() if track is not None]  # the others read its lengths only
-        tables = [self.table(f, z, tracks[f] or ()) for f in touched]
-        total = tables[0]
-        for t in tables[1:]:
-            total = total + t
+        total = added([self.table(f, z, tracks[f] or ()) for f in touched], lambda: self.blank_table(z))
         carriers = tuple(dict.fromkeys(v for f in touched for v in f.carriers if v not in self.chosen))
-        rest = [f for f in factors if f not in touched]
-        return [*rest, Factor(logsumexp(total, axis=0), carriers)], total
+        rest = [f for f in factors if f not in touched and f.carriers != (z,)]
+        found = logsumexp(total, axis=0) if chain is None else forward(*chain, total)
+        return [*rest, Factor(found, carriers)], total
+
+    def chain(self, z: Any) -> tuple[Any, Any] | None:
+        """For a Markov chain the logarithms of the probabilities of its first state and of its transitions."""
+        d = distribution_of(z)
+        if not isinstance(d, DiscreteMarkovChain):
+            return None
+        found = self.as_leaves(log(d.start)), self.as_leaves(log(d.P))
+        for u in self.chosen:
+            if any(self.depends(g, u) for g in found):
+                raise ValueError(
+                    f"The probabilities of '{z}' depend on '{u}', which cannot be marginalised with it: marginalise "
+                    f"'{z}' only. {here()}"
+                )
+        return found
+
+    def blank_table(self, z: Any) -> TensorVariable:
+        """The table of a variable of which nothing says anything."""
+        return zeros([dim(self.states[z], 0), *extents_of(self.leaves[z])], "float64")
 
     def own_axes(self, z: Any) -> list[int]:
         """The axes of a variable along which there are several elements."""
@@ -228,10 +257,10 @@ class Marginalizer:
         wide = vectorize_graph(factor.graph, {leaf: broadcast_to(column, [dim(states, 0), *extents_of(leaf)])})
         return gather_elements(wide, track, leaf, self.own_axes(z))
 
-    def mixes(self, z: Any, mixed: Mixed, factor: Factor) -> ValueError:
+    def mixes(self, z: Any, mixed: Mixed, factor: Factor) -> MixingError:
         """The error for what combines elements of a variable."""
         carriers = ", ".join(f"'{v}'" for v in factor.carriers)
-        return ValueError(
+        return MixingError(
             f"'{z.name}' of shape {z.type.shape} cannot be marginalised: {mixed.node.op}, written at "
             f"{describe(mixed.node.line)}, combines its elements on the way to {carriers}, so that the sum would run "
             "over all combinations of their values. Each element of what depends on it may read one element of "
@@ -253,7 +282,7 @@ class Marginalizer:
         found = []
         left = list(self.chosen)
         while left:
-            z = min(left, key=lambda v: len(neighbours[v]))
+            z = min(left, key=lambda v: (self.chain(v) is not None, len(neighbours[v])))
             left.remove(z)
             found.append(z)
             for u in neighbours[z]:
@@ -275,18 +304,22 @@ class Marginalizer:
                 self.as_variables(self.states[z]),
                 self.as_variables(tables[z]),
                 self.alone(touched, order, z, tables),
+                tuple(map(self.as_variables, self.chain(z) or ())) or None,
             )
             for z in order
         ]
         return self.assemble(factors, marginals)
 
     def alone(self, factors: Sequence[Factor], order: Sequence[Any], z: Any, tables: dict[Any, Any]) -> Any:
-        """The table of one variable with all others summed over."""
+        """The table of one variable with all others summed over; None if its elements then depend on each other."""
         if z is order[-1]:
             return self.as_variables(tables[z])
-        for u in [u for u in order if u is not z]:
-            factors, _ = self.eliminate(factors, u)
-        return self.as_variables(self.eliminate(factors, z)[1])
+        try:
+            for u in [u for u in order if u is not z]:
+                factors, _ = self.eliminate(factors, u)
+            return self.as_variables(self.eliminate(factors, z)[1])
+        except MixingError:  # summing over the others makes its elements depend on each other
+            return None
 
     def check_bijections(self) -> None:
         """Refuse values whose unconstrained form would depend on what is summed over."""
@@ -332,6 +365,38 @@ class Marginalizer:
                 value = support_point(rv)
                 if any(v in typical for v in ancestors([value], others)):
                     copy.rvs_to_initial_values[rv] = replace_all([value], {**{v: v for v in others}, **typical})[0]
+
+
+def added(tables: Sequence[TensorVariable], otherwise: Callable[[], TensorVariable]) -> TensorVariable:
+    """The sum of tables; another table if there are none."""
+    total = tables[0] if tables else otherwise()
+    for t in tables[1:]:
+        total = total + t
+    return total
+
+
+def forward(first: Any, transitions: Any, table: TensorVariable) -> TensorVariable:
+    """The log of the sum over all paths of a Markov chain, one state after the other (the forward algorithm).
+
+    Source: https://en.wikipedia.org/wiki/Forward_algorithm
+
+    Parameters
+    ----------
+    first : tensor of shape (..., K)
+    transitions : tensor of shape (..., K, K)
+    table : tensor of shape (K, ..., T)
+        What each state at each time says of other variables.
+    """
+    said = moveaxis(table, (-1, 0), (0, -1))  # (T, ..., K)
+    start = first + said[0]
+
+    def step(now: Any, before: Any, moves: Any) -> Any:
+        return logsumexp(expand_dims(before, -1) + moves, axis=-2) + now
+
+    if table.type.shape[-1] == 1:
+        return logsumexp(start, axis=-1)
+    rows, _ = scan(step, sequences=[said[1:]], outputs_info=[start], non_sequences=[transitions])
+    return logsumexp(rows[-1], axis=-1)
 
 
 def remove(model: Model, z: Any, random: Sequence[Any]) -> None:

@@ -190,6 +190,21 @@ def one_more(parameters: Sequence[Any], _extents: Any) -> list[Any]:
     return [parameters[1] + 1]
 
 
+def markov_chain_sample(
+    rng: np.random.Generator, size: tuple[int, ...], transitions: np.ndarray, steps: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """A first state with the probabilities `start`, then `steps` more, by the row of each state before."""
+    n, count = start.shape[-1], int(np.max(steps)) if np.size(steps) else 0
+    rows = np.broadcast_to(np.cumsum(transitions, -1), (*size, n, n))
+    found = np.empty((*size, count + 1), np.int64)
+    edges = np.broadcast_to(np.cumsum(start, -1), (*size, n))
+    for t in range(count + 1):
+        u = rng.random(size)[..., None] * edges[..., -1:]
+        found[..., t] = np.minimum((u >= edges).sum(-1), n - 1)
+        edges = np.take_along_axis(rows, found[..., t, None, None], -2)[..., 0, :]
+    return found
+
+
 # fmt: off
 dirichlet_law = law("dirichlet", "a", dirichlet_sample, core=(1,), ndim_supp=1, support=last_axes(0))
 multivariate_normal_law = law("multivariate_normal", "mean chol", multivariate_normal_sample, core=(1, 2),
@@ -200,6 +215,8 @@ multinomial_law = law("multinomial", "n p", multinomial_sample, core=(0, 1), ndi
                       dtype="int64")
 dirichlet_multinomial_law = law("dirichlet_multinomial", "n a", dirichlet_multinomial_sample, core=(0, 1),
                                 ndim_supp=1, support=last_axes(1), dtype="int64")
+markov_chain_law = law("markov_chain", "P steps start", markov_chain_sample, dtype="int64", core=(2, 0, 1),
+                       ndim_supp=1, support=one_more)
 stick_breaking_law = law("stick_breaking_weights", "alpha K", stick_breaking_sample, ndim_supp=1, support=one_more)
 correlation_factor_law = law("lkj_corr", "n eta", correlation_factor_sample, ndim_supp=2, support=square)
 covariance_factor_law = law("lkj_cholesky_cov", "n eta sd", covariance_factor_sample, core=(0, 0, 1),

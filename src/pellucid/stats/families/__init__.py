@@ -15,6 +15,7 @@ FAMILIES = {
     "degenerate": "DiracDelta",
     "custom": "CustomDist DensityDist",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
+    "markov": "DiscreteMarkovChain",
     "matrices": "KroneckerNormal MatrixNormal Wishart",
     "mixture": "Mixture NormalMixture",
     "multinomial": "DirichletMultinomial Multinomial OrderedMultinomial",
