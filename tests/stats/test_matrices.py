@@ -5,6 +5,7 @@ import pickle
 import mpmath
 import numpy as np
 import pytest
+import xarray
 from scipy import stats
 
 import pellucid as pm
@@ -265,6 +266,19 @@ def test_lengths_of_values_follow_data():
         assert {k: v.shape for k, v in model.initial_point().items()} == expected
         assert {k: v for k, v in model.eval_rv_shapes().items() if "__" in k} == expected
         assert model.density().size == sum(int(np.prod(s)) for s in expected.values())
+
+
+def test_log_likelihoods_have_no_axes_of_one_draw():
+    y = np.arange(10.0).reshape(5, 2)
+    with pm.Model(coords={"obs": range(5), "k": ["a", "b"]}):
+        mu = pm.MvNormal("mu", 0, PAIR, dims="k")
+        pm.MvNormal("y", mu, PAIR, observed=y, dims=("obs", "k"))
+        prior = pm.sample_prior_predictive(3, random_seed=1).prior
+        found = pm.compute_log_likelihood(xarray.DataTree.from_dict({"posterior": prior.to_dataset()}))
+    array = found.log_likelihood["y"]
+    assert array.dims == ("chain", "draw", "obs")
+    at = found.posterior["mu"].values[0, 1]
+    np.testing.assert_allclose(array.values[0, 1], stats.multivariate_normal(at, PAIR).logpdf(y), rtol=1e-10)
 
 
 def test_counts_are_observed_with_their_probabilities_stored():

@@ -105,10 +105,11 @@ def at_draws(model: Model, graphs: Mapping[str, Any], places: Mapping[Any, Any],
 
 def tree_of(group: str, arrays: Mapping[str, np.ndarray], model: Model, draws: Draws) -> Any:
     """Arrays as a tree of one group."""
-    names = list(draws.lead)
-    return to_datatree(
-        {group: arrays}, attrs={"sample_dims": names}, sample_dims={group: names}, **labels(model, draws.lead, None)
-    )
+    names, known = list(draws.lead), model.named_vars_to_dims
+    # The last axes of a multivariate variable, those of one draw, are summed over in its density.
+    dims = {k: tuple(known[k])[: a.ndim - len(names)] for k, a in arrays.items() if k in known}
+    named = labels(model, draws.lead, {"dims": dims})
+    return to_datatree({group: arrays}, attrs={"sample_dims": names}, sample_dims={group: names}, **named)
 
 
 def as_dataset(arrays: Mapping[str, np.ndarray], model: Model, draws: Draws) -> Any:
