@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.compile.shared import SharedVariable
 from pellucid.model.context import here, modelcontext
-from pellucid.model.dims import as_dims
+from pellucid.model.dims import as_dims, as_labels
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import Constant, to_array
 
@@ -25,9 +25,17 @@ def data_value(name: str, value: Any) -> np.ndarray:
     try:
         array = to_array(np.asarray(plain) if isinstance(plain, np.ma.MaskedArray) else plain)
     except TypeError as error:
-        raise TypeError(f"Data '{name}' are not numbers: {error} {here()}") from None
+        raise TypeError(f"Data '{name}' are not numbers: {error} {hint_for(plain)}{here()}") from None
     wide = {"f": "float64", "i": "int64", "u": "int64"}.get(array.dtype.kind)
     return array.astype(wide) if wide else array
+
+
+def hint_for(values: Any) -> str:
+    """How to make numbers of what are none."""
+    kind = getattr(values, "dtype", np.dtype("O")).kind
+    if kind in "mM":
+        return "Subtract a date and divide by a length of time: (dates - dates[0]) / numpy.timedelta64(1, 'D'). "
+    return "Number the categories: numbers, labels = pandas.factorize(values), and labels are coords. "
 
 
 def Data(
@@ -45,7 +53,7 @@ def Data(
     Parameters
     ----------
     name : str
-    value : array, list, pandas object
+    value : array, list, or what has `to_numpy`, such as pandas, polars and xarray objects
         Numbers. Its lengths are not fixed, its number of axes and its dtype are.
     dims : str or sequence of str, optional
         New dimensions are added to the model, and their lengths follow the data. So do those of the model's coords,
@@ -53,7 +61,7 @@ def Data(
     coords : mapping of str to labels, optional
         Labels of these dimensions.
     infer_dims_and_coords : bool
-        Take dims and coords from the index and the columns of a pandas object.
+        Take dims and coords from an xarray object, or from the index and the columns of a table.
     model : Model, optional
         By default that of the enclosing block.
     mutable
@@ -98,13 +106,22 @@ def check_rank(name: str, dims: Any, array: np.ndarray) -> None:
 
 
 def infer_dims(value: Any, dims: Any, coords: Any) -> tuple[Any, dict[str, Any]]:
-    """Dims and coords as the index and columns of a pandas object name them."""
-    axes: list[Any] = [
-        getattr(value, axis) for axis in ("index", "columns") if hasattr(getattr(value, axis, None), "to_numpy")
-    ]
-    names = as_dims(dims, "Data") or tuple(a.name for a in axes)
-    found = {n: a.to_numpy() for n, a in zip(names, axes, strict=False) if n is not None}
+    """Dims and coords as an array of xarray, or the index and columns of a table, name them."""
+    own, axes = labelled_axes(value)
+    names = as_dims(dims, "Data") or own
+    found = {n: labels for n, labels in zip(names, axes, strict=False) if n is not None and labels is not None}
     return (names or None), {**found, **dict(coords or {})}
+
+
+def labelled_axes(value: Any) -> tuple[tuple[str | None, ...], list[Any]]:
+    """The names of the axes of labelled data, and their labels (None: they have none)."""
+    if hasattr(value, "dims") and hasattr(value, "coords"):
+        names = tuple(map(str, value.dims))
+        return names, [value.coords[d].to_numpy() if d in value.coords else None for d in value.dims]
+    index, columns = getattr(value, "index", None), getattr(value, "columns", None)
+    axes = [index] if hasattr(index, "to_numpy") else [None] if columns is not None else []
+    axes += [columns] if columns is not None else []
+    return tuple(getattr(axis, "name", None) for axis in axes), axes
 
 
 def set_data(
@@ -134,13 +151,24 @@ def set_data_variable(model: Model, name: str, values: Any, coords: Mapping[str,
     if array.ndim != variable.ndim:
         raise ShapeError(f"'{name}' has {variable.ndim} axes, but the new value has shape {array.shape}. {here()}")
     dims = model.named_vars_to_dims.get(str(variable.name), ())
+    given = {**labels_within(values, dims), **coords}
     labels = {
-        dim: new_labels(model, variable, array, axis, dim, coords) for axis, dim in enumerate(dims) if dim is not None
+        dim: new_labels(model, variable, array, axis, dim, given) for axis, dim in enumerate(dims) if dim is not None
     }
     variable.set_value(array)
     for dim, values_of_dim in labels.items():
         if values_of_dim is not None:
-            model.dimensions.coords[dim] = tuple(values_of_dim)
+            model.dimensions.coords[dim] = as_labels(values_of_dim)
+
+
+def labels_within(values: Any, dims: Sequence[str | None]) -> dict[str, Any]:
+    """The labels that new data bring along, for the dimensions that they call by the same names."""
+    names, axes = labelled_axes(values)
+    return {
+        dim: labels
+        for dim, name, labels in zip(dims, names, axes, strict=False)
+        if dim is not None and dim == name and labels is not None
+    }
 
 
 def new_labels(

@@ -191,7 +191,9 @@ def as_labels(values: Any) -> tuple[Any, ...]:
             f"The labels of a dimension are a sequence, not {values!r}. For a length of n write range(n), "
             f"or model.add_coord(name, length=n). {here()}"
         )
-    return tuple(values.tolist()) if isinstance(values, np.ndarray) and values.dtype.kind in "biufUS" else tuple(values)
+    # Tables' own iteration keeps dates and tuples as they are; xarray's would give arrays.
+    listed: Any = values.to_numpy() if hasattr(values, "to_numpy") and hasattr(values, "dims") else values  # type: ignore[attr-defined]
+    return tuple(listed.tolist()) if isinstance(listed, np.ndarray) and listed.dtype.kind in "biufUS" else tuple(listed)
 
 
 def label_array(values: tuple[Any, ...]) -> np.ndarray:

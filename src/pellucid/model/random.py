@@ -5,9 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from pellucid.model.context import modelcontext
 from pellucid.model.dims import Dimensions, as_dims
 from pellucid.model.observed import data_array
+from pellucid.model.shapes import current_shape
 from pellucid.model.variables import Deterministic
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import TensorVariable
@@ -40,7 +43,8 @@ def make_variable(
     try:
         rv = family.dist(*args, shape=wanted, size=size, rng=rng, **parameters)
     except ShapeError as error:
-        raise ShapeError(f"'{full}' cannot be made{asked_by(names, data, wanted)}. {error}") from error
+        hint = broadcast_hint(family, args, parameters, data, owner)
+        raise ShapeError(f"'{full}' cannot be made{asked_by(names, data, wanted)}. {error}{hint}") from error
     return owner.register_rv(
         rv,
         name,
@@ -69,6 +73,33 @@ def asked_by(names: Any, data: Any, wanted: Any) -> str:
             else f" with dims {names}"
         )
     return "" if data is None else f" with the shape of its observed data, {getattr(data, 'type', data).shape}"
+
+
+def broadcast_hint(family: Any, args: Any, parameters: Any, observed: Any, owner: Any) -> str:
+    """What broadcasting data and parameters to each other would have done, and between which axes; where it could."""
+    if observed is None:
+        return ""
+    data = observed.shape if isinstance(observed, np.ndarray) else current_shape(observed, {})
+    try:
+        own = current_shape(family.dist(*args, **parameters), owner.root.shapes)
+        both = np.broadcast_shapes(own, data)
+    except ValueError:  # nor could they be broadcast
+        return ""
+    if both == data:
+        return ""
+    spread = [a - len(both) for a, n in enumerate(both) if n != 1 and a - len(both) in spread_axes(data, both)]
+    listed = ", ".join(f"axis {len(own) + a} of the parameters" for a in spread)
+    return (
+        f"\n  Broadcast to each other they would have {int(np.prod(both))} terms for {int(np.prod(data))} "
+        f"observations: {listed} (shape {own}) has no counterpart in the data (shape {data}). Where both are the same "
+        "rows, drop the axis of length 1 with x[:, 0] or x.flatten(), or add one to the data with data[:, None]."
+    )
+
+
+def spread_axes(data: tuple[int, ...], both: tuple[int, ...]) -> set[int]:
+    """The axes, counted from the last, along which data of this shape would be repeated."""
+    padded = (1,) * (len(both) - len(data)) + data
+    return {a - len(both) for a, (n, m) in enumerate(zip(padded, both, strict=True)) if n != m}
 
 
 # By its name in full: `pellucid.stats.distribution` is the decorator of that module, not the module.
