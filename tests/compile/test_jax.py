@@ -16,6 +16,7 @@ from pellucid.compile.function import function
 from pellucid.compile.numpy import evaluate
 from pellucid.compile.shared import shared
 from pellucid.graph.nodes import Op
+from pellucid.stats import families
 from pellucid.tensor.check import Assert
 from pellucid.tensor.draws import LAWS, draw, shared_rng
 from pellucid.tensor.elementwise import ELEMENTWISE
@@ -224,7 +225,13 @@ PARAMETERS = {
     "bernoulli": (0.3,), "binomial": (10, 0.4), "poisson": (3.5,), "nbinom": (4.0, 0.4), "integers": (2, 6),
     "discrete_uniform": (2, 6), "negative_binomial": (3.0, 2.0), "geometric": (0.3,), "categorical": ([0.2, 0.5, 0.3],),
     "dirichlet": ([0.5, 1.0, 3.0],), "multivariate_normal": ([1.0, 2.0], [[1.0, 0.0], [0.5, 2.0]]),
+    "logistic": (1.0, 2.0), "gumbel": (1.0, 2.0), "weibull": (1.5, 2.0), "pareto": (6.0, 2.0), "chisquare": (3.0,),
+    "truncexpon": (2.0, 1.0, 3.0), "gengamma": (3.0, 2.0, 1.5), "triangular": (0.0, 1.0, 4.0),
+    "betabinom": (7, 2.0, 3.0), "discrete_weibull": (0.9, 0.8), "ordered_logistic": (0.3, [-1.0, 0.5, 2.0]),
+    "ordered_probit": (0.3, [-1.0, 0.5, 2.0], 2.0), "dirac_delta": (2.5,), "whole_dirac_delta": (2,),
+    "zero_inflated_poisson": (0.4, 2.5), "hurdle_poisson": (0.4, 0.2), "hurdle_lognormal": (0.4, 0.1, 0.5),
 }  # fmt: skip
+families.load_all()  # some laws are declared beside their densities
 
 
 class TestDraws:

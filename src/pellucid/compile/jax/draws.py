@@ -74,6 +74,48 @@ def uniform(key: Any, size: Any) -> Any:
     return random.uniform(key, size, jnp.float64)
 
 
+def exponential(key: Any, size: Any) -> Any:
+    """Standard exponential draws."""
+    return random.exponential(key, size, jnp.float64)
+
+
+def logistic(key: Any, size: Any) -> Any:
+    """Standard logistic draws."""
+    return random.logistic(key, size, jnp.float64)
+
+
+def beta_binomial(key: Any, size: Any, n: Any, a: Any, b: Any) -> Any:
+    """Counts of successes whose probability is a beta draw."""
+    first, second = random.split(key)
+    return binomial(second, size, n, random.beta(first, a, b, size, jnp.float64))
+
+
+def positive_poisson(key: Any, size: Any, mu: Any) -> Any:
+    """Poisson draws that are not 0: the first event comes before time mu, and others after it."""
+    first, second = random.split(key)
+    start = -jnp.log1p(uniform(first, size) * jnp.expm1(-mu))
+    return 1 + random.poisson(second, jnp.maximum(mu - start, 0.0), size, jnp.int64)
+
+
+def below(latent: Any, cutpoints: Any) -> Any:
+    """How many cutpoints lie below latent numbers."""
+    return (latent[..., None] > cutpoints).sum(-1)
+
+
+def opened(inner: Sampler) -> Sampler:
+    """Draws that are those of `inner` with probability psi, which comes first, and else 0."""
+
+    def sample(key: Any, size: Any, psi: Any, *parameters: Any) -> Any:
+        first, second = random.split(key)
+        return jnp.where(uniform(first, size) < psi, inner.sample(second, size, *parameters), 0)
+
+    def valid(psi: Any, *parameters: Any) -> Any:
+        fits = (psi >= 0) & (psi <= 1)
+        return fits if inner.valid is None else fits & inner.valid(*parameters)
+
+    return Sampler(sample, f"a probability psi{' and ' if inner.needs else ''}{inner.needs}", valid)
+
+
 POSITIVE = "a scale that is not negative", lambda _location, scale: scale >= 0
 PROBABILITY = "a probability in [0, 1]", lambda p: (p >= 0) & (p <= 1)
 SIMPLEX = (
@@ -86,7 +128,7 @@ SAMPLERS: dict[str, Sampler] = {
     "halfnormal": Sampler(lambda k, n, loc, sigma: loc + sigma * jnp.abs(normal(k, n)), *POSITIVE),
     "lognormal": Sampler(lambda k, n, mu, sigma: jnp.exp(mu + sigma * normal(k, n)), *POSITIVE),
     "uniform": Sampler(lambda k, n, low, high: low + (high - low) * uniform(k, n)),
-    "exponential": Sampler(lambda k, n, scale: scale * random.exponential(k, n, jnp.float64)),
+    "exponential": Sampler(lambda k, n, scale: scale * exponential(k, n)),
     "gamma": Sampler(lambda k, n, alpha, scale: scale * standard_gamma(k, n, alpha)),
     "invgamma": Sampler(lambda k, n, alpha, beta: beta / standard_gamma(k, n, alpha)),
     "beta": Sampler(lambda k, n, alpha, beta: random.beta(k, alpha, beta, n, jnp.float64)),
@@ -94,6 +136,14 @@ SAMPLERS: dict[str, Sampler] = {
     "cauchy": Sampler(lambda k, n, alpha, beta: alpha + beta * random.cauchy(k, n, jnp.float64)),
     "halfcauchy": Sampler(lambda k, n, loc, beta: loc + beta * jnp.abs(random.cauchy(k, n, jnp.float64))),
     "laplace": Sampler(lambda k, n, mu, b: mu + b * random.laplace(k, n, jnp.float64)),
+    "logistic": Sampler(lambda k, n, loc, scale: loc + scale * logistic(k, n), *POSITIVE),
+    "gumbel": Sampler(lambda k, n, loc, scale: loc + scale * random.gumbel(k, n, jnp.float64), *POSITIVE),
+    "weibull": Sampler(lambda k, n, shape, scale: scale * exponential(k, n) ** (1.0 / shape)),
+    "pareto": Sampler(lambda k, n, b, scale: scale * jnp.exp(exponential(k, n) / b)),
+    "chisquare": Sampler(lambda k, n, df: 2.0 * standard_gamma(k, n, df / 2.0)),
+    "truncexpon": Sampler(lambda k, n, b, loc, scale: loc - scale * jnp.log1p(uniform(k, n) * jnp.expm1(-b))),
+    "gengamma": Sampler(lambda k, n, alpha, p, lambd: lambd * standard_gamma(k, n, alpha / p) ** (1.0 / p)),
+    "triangular": Sampler(lambda k, n, left, mode, right: random.triangular(k, left, mode, right, n, jnp.float64)),
     "bernoulli": Sampler(lambda k, n, p: (uniform(k, n) < p).astype("int64"), *PROBABILITY),
     "binomial": Sampler(binomial, "a probability in [0, 1]", lambda _n, p: (p >= 0) & (p <= 1)),
     "poisson": Sampler(lambda k, n, mu: random.poisson(k, mu, n, jnp.int64), "a rate >= 0", lambda mu: mu >= 0),
@@ -103,6 +153,14 @@ SAMPLERS: dict[str, Sampler] = {
     "discrete_uniform": Sampler(lambda k, n, low, high: integers(k, n, low, high + 1), "lower <= upper",
                                 lambda low, high: low <= high),
     "geometric": Sampler(lambda k, n, p: random.geometric(k, p, n, jnp.int64), *PROBABILITY),
+    "betabinom": Sampler(beta_binomial),
+    "discrete_weibull": Sampler(
+        lambda k, n, q, beta: jnp.floor((exponential(k, n) / -jnp.log(q)) ** (1.0 / beta)).astype("int64")
+    ),
+    "ordered_logistic": Sampler(lambda k, n, eta, cutpoints: below(eta + logistic(k, n), cutpoints)),
+    "ordered_probit": Sampler(lambda k, n, eta, cutpoints, sigma: below(eta + sigma * normal(k, n), cutpoints)),
+    "dirac_delta": Sampler(lambda k, n, c: jnp.broadcast_to(c, n)),
+    "whole_dirac_delta": Sampler(lambda k, n, c: jnp.broadcast_to(c, n)),
     "categorical": Sampler(categorical, *SIMPLEX),
     "dirichlet": Sampler(dirichlet),
     "multivariate_normal": Sampler(
@@ -110,3 +168,7 @@ SAMPLERS: dict[str, Sampler] = {
     ),
 }  # fmt: skip
 """By the name of the law."""
+
+SAMPLERS |= {f"zero_inflated_{law}": opened(SAMPLERS[law]) for law in ("poisson", "binomial", "negative_binomial")}
+SAMPLERS |= {f"hurdle_{law}": opened(SAMPLERS[law]) for law in ("gamma", "lognormal")}
+SAMPLERS["hurdle_poisson"] = opened(Sampler(positive_poisson))
