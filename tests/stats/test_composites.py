@@ -12,6 +12,7 @@ import pellucid.stats as ps
 import pellucid.tensor as pt
 from pellucid.compile.numpy import evaluate
 from pellucid.graph.intern import merge
+from pellucid.stats.constraint import positive
 from pellucid.stats.families.mixture import MixtureTransformWarning
 from pellucid.stats.families.truncated import TruncationError
 from pellucid.tensor.broadcast import ShapeError
@@ -468,3 +469,38 @@ def test_a_random_function_that_ignores_the_size_is_found_out():
     rv = pm.CustomDist.dist(1.0, random=lambda m, rng, size: rng.normal(m, 1, 3), size=5)
     with pytest.raises(ValueError, match="when asked for size"):
         pm.draw(rv)
+
+
+def test_what_is_known_of_the_range_of_a_composite():
+    low = pm.Exponential.dist(1)
+    positives = [
+        pm.Truncated.dist(pm.Normal.dist(0, 1), lower=0),
+        pm.Truncated.dist(pm.Gamma.dist(2, 1), upper=3),
+        pm.Truncated.dist(pm.Normal.dist(0, 1), lower=pt.exp(pt.dscalar("a"))),
+        pm.Mixture.dist(W, [pm.HalfNormal.dist(1), pm.Gamma.dist(2, 1)]),
+        pm.Mixture.dist(W, [pm.Truncated.dist(low, upper=2), pm.Uniform.dist(0, 1)]),
+    ]
+    assert all(ps.known(positive, rv) for rv in positives)
+    assert not ps.known(positive, pm.Mixture.dist(W, [pm.HalfNormal.dist(1), pm.Normal.dist()]))
+
+
+def test_parameters_that_are_random_themselves_are_given():
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 1)
+        pm.CustomDist("y", s, dist=lambda s, size: 0.5 + s * pm.StudentT.dist(4, size=size), shape=2)
+    point = {"s_log__": np.array(0.3), "y": np.array([0.2, 1.0])}
+    want = stats.t(4, 0.5, np.exp(0.3)).logpdf(point["y"])
+    found = dict(
+        zip([v.name for v in model.basic_RVs], model.compile_logp(sum=False, backend="numpy")(point), strict=True)
+    )
+    np.testing.assert_allclose(found["y"], want, rtol=1e-12)
+    np.testing.assert_allclose(model.initial_point()["y"], [0.5, 0.5])
+
+
+def test_a_truncated_variable_starts_inside_its_bounds():
+    with pm.Model() as model:
+        pm.Truncated("t", pm.Normal.dist(0, 1), lower=[0.0, -1.0, 1.0], upper=3.0)
+        pm.Truncated("u", pm.Normal.dist(0, 1), upper=0.0)
+        pm.Truncated("k", pm.Poisson.dist(3), lower=5)
+    assert all(np.all(np.isfinite(v)) for v in model.initial_point().values())
+    assert np.isfinite(model.compile_logp(backend="numpy")(model.initial_point()))

@@ -16,9 +16,9 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
 from pellucid.stats import distribution_of, is_draw
 from pellucid.stats.bijection import Bijection
-from pellucid.stats.bounds import known
-from pellucid.stats.constraint import Interval, both, real
-from pellucid.stats.distribution import Distribution, batch_size
+from pellucid.stats.bounds import known, number
+from pellucid.stats.constraint import Constraint, Interval, both, real
+from pellucid.stats.distribution import Distribution, batch_size, stretch
 from pellucid.tensor.arithmetic import switch
 from pellucid.tensor.broadcast import Extent, broadcast_extents
 from pellucid.tensor.draws import LAWS, Law, RngVariable, draw, lengths
@@ -121,7 +121,6 @@ class Composite(Distribution):
     (the list `own`; those that the class annotates are attributes too) and of its `parts` (distributions).
     """
 
-    support = real
     structure: Structure
     own: list[TensorVariable]
     given: list[TensorVariable]
@@ -162,11 +161,23 @@ class Composite(Distribution):
             if label in cls.annotated:
                 setattr(self, label, value)
         self.parts = [self.part(i, values) for i, values in enumerate(parts)]
+        self.support = self.find_support()
         return self
 
     def part(self, i: int, values: Sequence[TensorVariable]) -> Distribution:
         """The distribution of part i, with its parameters as the formulae need them."""
         return distribution_from(self.structure.parts[i], values)
+
+    def find_support(self) -> Constraint:
+        """A set that holds all draws; the formulae deal with every value, so it may be larger than need be."""
+        return real
+
+    def log_density(self, x: Any) -> TensorVariable:
+        """The log-density at any x: the formula deals with values outside the support."""
+        x, conditions = as_tensor_variable(x), self.valid()
+        found = as_tensor_variable(self.logp(x))
+        found = switch(both(conditions), found, -np.inf) if conditions else found
+        return found if self.law.ndim_supp else stretch(found, x)
 
     @classmethod
     def sample(cls, structure: Structure, rng: np.random.Generator, size: tuple[int, ...], *arrays: Any) -> Any:
@@ -318,6 +329,15 @@ def guarded(part: Distribution, x: TensorVariable) -> TensorVariable:
     typical = as_tensor_variable(part.support_point()).astype(x.dtype)
     found = as_tensor_variable(part.logp(switch(inside, x, typical)))
     return switch(both([*part.valid(), inside]), found, -np.inf)
+
+
+def known_ends(part: Distribution) -> tuple[float, float]:
+    """The ends of the support of a distribution of numbers, as far as they are known; infinite where they are not."""
+    support = part.support
+    if not isinstance(support, Interval):
+        return -np.inf, np.inf
+    low, high = number(support.lower, part), number(support.upper, part)
+    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def along(p: Any, core: int) -> Any:

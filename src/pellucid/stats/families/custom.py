@@ -12,7 +12,9 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, user_line
+from pellucid.graph.replace import replace_all
 from pellucid.stats import icdf, is_draw, logccdf, logcdf, logp, mean
+from pellucid.stats.derivations.core import is_random
 from pellucid.stats.distribution import Undefined
 from pellucid.stats.families.composite import Composite, Structure
 from pellucid.stats.families.custom_graph import Recipe, at_typical_values, draw_graph, graph_extents, traced
@@ -201,12 +203,18 @@ class CustomDist(Composite):
         ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
         if x.ndim > ndim or ranks != [v.ndim for v in self.own]:
             return self.batched(what, x)
-        rv = recipe.applied(self.own)
         if x.ndim < ndim:
             x = broadcast_to(x, graph_extents(recipe, self.own))
-        found = what(rv, x)
+        found = self.of_graph(what, x)
         extra = found.ndim - (x.ndim - supp)
         return sum_(found, axis=tuple(range(-extra, 0))) if supp and extra > 0 else found
+
+    def of_graph(self, make: Callable[..., Any], *arguments: TensorVariable) -> TensorVariable:
+        """What is made of the graph's random variable, whose parameters are given, even if they are random."""
+        values = [*self.own, *arguments]
+        leaves = [v.type.variable(name=v.name) if is_random(v) else v for v in values]
+        found = make(self.recipe.applied(leaves[: len(self.own)]), *leaves[len(self.own) :])
+        return replace_all([found], {a: v for a, v in zip(leaves, values, strict=True) if a is not v})[0]  # type: ignore[return-value]
 
     def batched(self, what: Callable[..., Any], x: TensorVariable) -> TensorVariable:
         """The same where parameters or x have more axes than when the graph was written."""
@@ -247,8 +255,8 @@ class CustomDist(Composite):
 
     def mean(self) -> Any:
         recipe = self.recipe
-        inner = None if recipe.graph is None else recipe.applied(self.own)
-        return super().mean() if inner is None or not is_draw(inner) else mean(inner)
+        drawn = recipe.graph is not None and is_draw(recipe.graph.outputs[0])
+        return self.of_graph(mean) if drawn else super().mean()
 
     def support_point(self) -> Any:
         recipe = self.recipe
@@ -257,7 +265,7 @@ class CustomDist(Composite):
             return recipe.support_point(rv, as_size(lengths(rv)[: rv.ndim - self.law.ndim_supp]), *self.asked)
         if recipe.graph is None:
             return zeros((1,) * self.law.ndim_supp, self.law.dtype)
-        return at_typical_values(recipe.applied(self.own))
+        return self.of_graph(at_typical_values)
 
     @classmethod
     def support_lengths(

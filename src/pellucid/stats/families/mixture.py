@@ -11,9 +11,10 @@ import numpy as np
 
 from pellucid.graph.intern import equal_computations
 from pellucid.graph.provenance import describe, user_line
-from pellucid.stats.bijection import Bijection, Interval
+from pellucid.stats.bijection import Bijection
+from pellucid.stats.bijection import Interval as IntervalMap
 from pellucid.stats.bounds import known
-from pellucid.stats.constraint import simplex
+from pellucid.stats.constraint import Constraint, Interval, real, simplex
 from pellucid.stats.distribution import Distribution
 from pellucid.stats.families.composite import (
     Composite,
@@ -25,6 +26,7 @@ from pellucid.stats.families.composite import (
     common_batch,
     distribution_from,
     guarded,
+    known_ends,
     with_axis,
 )
 from pellucid.stats.families.continuous import Normal
@@ -118,6 +120,17 @@ class Mixture(Composite):
     def part(self, i: int, values: Sequence[TensorVariable]) -> Distribution:
         return distribution_from(self.structure.parts[i], with_components(self.structure, values))
 
+    def find_support(self) -> Constraint:
+        supports = [part.support for part in self.parts]
+        intervals = [s for s in supports if isinstance(s, Interval)]
+        if len(intervals) < len(supports):
+            return supports[0] if all(s is supports[0] for s in supports) else real
+        ends = [known_ends(part) for part in self.parts]
+        low, high = min(a for a, _ in ends), max(b for _, b in ends)
+        low_open = all(s.lower_open or a > low for s, (a, _) in zip(intervals, ends, strict=True))
+        high_open = all(s.upper_open or b < high for s, (_, b) in zip(intervals, ends, strict=True))
+        return Interval("a value of a component", (), 0, low, high, low_open, high_open, self.discrete)
+
     def at_components(self, x: TensorVariable) -> TensorVariable:
         """A value with an axis for the components, where one distribution stands for all."""
         return along(x, self.law.ndim_supp) if self.batched else x
@@ -176,7 +189,7 @@ class Mixture(Composite):
 
     def same_bounds(self, maps: Sequence[Any]) -> bool:
         """Whether the intervals of all components are the same; other bijections have no bounds."""
-        if not isinstance(maps[0], Interval | OfPart):
+        if not isinstance(maps[0], IntervalMap | OfPart):
             return True
         value = as_tensor_variable(0.5)
         ends = [m.backward(value, None, None, *p.values) for m, p in zip(maps, self.parts, strict=True)]

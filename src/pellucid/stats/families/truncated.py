@@ -12,9 +12,18 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.stats import NotDerivable
 from pellucid.stats.bijection import Bijection
 from pellucid.stats.bijection import Interval as IntervalMap
-from pellucid.stats.constraint import Interval, real
+from pellucid.stats.constraint import Constraint, Interval, real
 from pellucid.stats.distribution import Undefined
-from pellucid.stats.families.composite import Composite, Structure, as_part, common_batch, law_of, on_arrays, program
+from pellucid.stats.families.composite import (
+    Composite,
+    Structure,
+    as_part,
+    common_batch,
+    known_ends,
+    law_of,
+    on_arrays,
+    program,
+)
 from pellucid.stats.parameters import Parameter, ParameterValueError, as_parameter
 from pellucid.tensor.arithmetic import bitwise_or, ceil, eq, ge, gt, isinf, le, lt, maximum, minimum, switch
 from pellucid.tensor.draws import Law, lengths
@@ -143,6 +152,11 @@ class Truncated(Bounded):
             raise ValueError(f"Truncated needs lower=, upper=, or both. At {describe(user_line())}")
         return cls.bounded(dist, lower, upper, max_n_steps, options)
 
+    def find_support(self) -> Constraint:
+        low, high = known_ends(self.parts[0])
+        ends = low if self.low is None else "lower", high if self.high is None else "upper"
+        return Interval("between its bounds", (), 0, *ends, integer=self.discrete)
+
     @property
     def cut_below(self) -> TensorVariable | None:
         """What the part must be above: the lower bound, or the whole number below; None where it always is."""
@@ -159,10 +173,9 @@ class Truncated(Bounded):
 
     def beyond_support(self, bound: TensorVariable, side: str) -> bool:
         """Whether a constant bound cuts nothing off: the cdf may have no derivative there."""
-        support = self.parts[0].support
-        if not isinstance(bound, Constant) or not isinstance(support, Interval):
+        if not isinstance(bound, Constant):
             return False
-        low, high = support.numeric()
+        low, high = known_ends(self.parts[0])
         return bool(np.all(bound.data <= low) if side == "lower" else np.all(bound.data >= high))
 
     def log_between(self, a: Any, b: Any) -> Any:
@@ -215,7 +228,8 @@ class Truncated(Bounded):
         else:
             bounded = isinf(low), isinf(high)
             other = switch(bounded[0], high - 1.0, switch(bounded[1], low + 1.0, 0.5 * (low + high)))
-        outside = [test(inner, bound) for test, bound in ((lt, low), (gt, high)) if bound is not None]
+        below, beyond = (lt, gt) if self.discrete else (le, ge)  # at a bound, the unconstrained value is infinite
+        outside = [test(inner, bound) for test, bound in ((below, low), (beyond, high)) if bound is not None]
         found = switch(outside[0] if len(outside) == 1 else bitwise_or(*outside), other, inner)
         return ceil(found) if self.discrete else found
 
