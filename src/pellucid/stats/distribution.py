@@ -317,10 +317,13 @@ def keep(*values: Any) -> tuple[Any, ...]:
 def signature(cls: type[Distribution]) -> inspect.Signature:
     """What editors and help() show for a distribution: its own parameters between the name and the model's options."""
     name, *rest = list(inspect.signature(Distribution.__new__).parameters.values())[1:]
-    shown = [
-        inspect.Parameter(label, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default_of(cls, label))
-        for label in cls.order
-    ]
+    shown: list[inspect.Parameter] = []
+    for label in cls.order:
+        default = default_of(cls, label)
+        late = default is MISSING and any(p.default is not MISSING for p in shown)  # may only be shown as a keyword
+        kind = inspect.Parameter.KEYWORD_ONLY if late else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        shown.append(inspect.Parameter(label, kind, default=default))
+    shown.sort(key=lambda p: p.kind)
     return inspect.Signature([name, *shown, *[p for p in rest if p.kind is inspect.Parameter.KEYWORD_ONLY]])
 
 

@@ -10,10 +10,10 @@ FAMILIES = {
     "bounded": "Beta Kumaraswamy LogitNormal Triangular TruncatedNormal Uniform",
     "censored": "Censored",
     "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
-    "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
     "correlation": "LKJCholeskyCov LKJCorr",
-    "degenerate": "DiracDelta",
+    "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
     "custom": "CustomDist DensityDist",
+    "degenerate": "DiracDelta",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
     "markov": "DiscreteMarkovChain",
     "matrices": "KroneckerNormal MatrixNormal Wishart",
@@ -25,11 +25,11 @@ FAMILIES = {
     "Lognormal Pareto Weibull",
     "random_walk": "GaussianRandomWalk MvGaussianRandomWalk MvStudentTRandomWalk RandomWalk",
     "simulator": "Simulator",
+    "skewed": "ExGaussian SkewNormal SkewStudentT Wald",
     "spatial": "CAR ICAR",
+    "truncated": "Truncated",
     "zeros": "HurdleGamma HurdleLogNormal HurdleNegativeBinomial HurdlePoisson ZeroInflatedBinomial "
     "ZeroInflatedNegativeBinomial ZeroInflatedPoisson",
-    "skewed": "ExGaussian SkewNormal SkewStudentT Wald",
-    "truncated": "Truncated",
 }
 """Each file of this folder and the public names in it: the one place where a distribution is listed."""
 

@@ -12,6 +12,7 @@ from pellucid.stats.bounds import known
 from pellucid.stats.constraint import Positive, Real, interval, open_unit_interval, positive, unit_interval
 from pellucid.stats.distribution import Distribution, distribution
 from pellucid.stats.families.continuous import scale_of_precision
+from pellucid.stats.families.far_tails import log_beta_tail
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, log_of, times_log, times_log1p
 from pellucid.stats.families.mills import NormalMass, always, normal_mass, turned
 from pellucid.stats.parameters import given
@@ -22,7 +23,7 @@ from pellucid.tensor.namespace import NUMPY
 from pellucid.tensor.random import beta_law, triangular_law, uniform_law
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import expand_dims
-from pellucid.tensor.special import betainc, betaincinv, betaln, log_ndtr, ndtr, ndtri
+from pellucid.tensor.special import betaincinv, betaln, log_ndtr, ndtr, ndtri
 from pellucid.tensor.transcendental import exp, expm1, log, log1mexp, log1p, logaddexp, logit, sigmoid, sqrt
 from pellucid.tensor.types import as_tensor_variable
 
@@ -117,17 +118,10 @@ class Beta(Distribution):
         return kernel - betaln(self.alpha, self.beta)
 
     def logcdf(self, x: Any) -> Any:
-        return self.log_tail(x, below=True)
+        return log_beta_tail(self.alpha, self.beta, x, 1.0 - x)
 
     def logccdf(self, x: Any) -> Any:
-        return self.log_tail(x, below=False)
-
-    def log_tail(self, x: Any, *, below: bool) -> Any:
-        """log P(X <= x) or log P(X > x), from the side on which neither x nor 1 - x is rounded."""
-        low = lt(x, 0.5)
-        left = betainc(self.alpha, self.beta, switch(low, x, 0.5))
-        right = betainc(self.beta, self.alpha, switch(low, 0.5, 1.0 - x))
-        return switch(low, log(left), log1p(-right)) if below else switch(low, log1p(-left), log(right))
+        return log_beta_tail(self.beta, self.alpha, 1.0 - x, x)
 
     def icdf(self, q: Any) -> Any:
         return betaincinv(self.alpha, self.beta, q)

@@ -42,8 +42,11 @@ class NormalMass(NamedTuple):
     log_ratio: TensorVariable
 
 
-def normal_mass(mu: Any, sigma: Any, low: Any, high: Any) -> NormalMass:
-    """The probability between two bounds, either of which may be infinite; relative errors are about 1e-15."""
+def normal_mass(mu: Any, sigma: Any, low: Any, high: Any, width: Any = None) -> NormalMass:
+    """The probability between two bounds, either of which may be infinite; relative errors are about 1e-15.
+
+    `width` is (high - low) / sigma, where that is known to more digits than the difference has.
+    """
     mu, sigma, low, high = as_operands([mu, sigma, low, high])
     if always(low, -math.inf) and always(high, math.inf):
         return NormalMass(mu, as_tensor_variable(HALF_LOG_TWO_PI))
@@ -54,7 +57,7 @@ def normal_mass(mu: Any, sigma: Any, low: Any, high: Any) -> NormalMass:
         return NormalMass(switch(lt(a, 0.0), mu, end), ratio)
     mirrored, a, b = turned((low - mu) / sigma, (high - mu) / sigma)
     place = switch(lt(a, 0.0), mu, switch(mirrored, high, low))
-    return NormalMass(place, log_ratio_of_interval(a, b, (high - low) / sigma))
+    return NormalMass(place, log_ratio_of_interval(a, b, (high - low) / sigma if width is None else width))
 
 
 def turned(a: Any, b: Any) -> tuple[Any, Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.stats.constraint import Positive, Real, at_least, nonnegative, positive
 from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.continuous import scale_of_precision
+from pellucid.stats.families.far_tails import log_gamma_tails
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of, minus, times_log
 from pellucid.stats.parameters import given
 from pellucid.tensor.arithmetic import lt, minimum, sqr, switch
@@ -32,8 +33,6 @@ from pellucid.tensor.special import (
     erf,
     erfc,
     erfinv,
-    gammainc,
-    gammaincc,
     gammainccinv,
     gammaincinv,
     gammaln,
@@ -229,10 +228,10 @@ class Gamma(Distribution):
         return constant + times_log(self.alpha - 1.0, x) - x / self.scale
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(gammainc(self.alpha, x / self.scale), gammaincc(self.alpha, x / self.scale))
+        return log_gamma_tails(self.alpha, x / self.scale)[0]
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(gammaincc(self.alpha, x / self.scale), gammainc(self.alpha, x / self.scale))
+        return log_gamma_tails(self.alpha, x / self.scale)[1]
 
     def icdf(self, q: Any) -> Any:
         return self.scale * gammaincinv(self.alpha, q)
@@ -262,10 +261,10 @@ class InverseGamma(Distribution):
         return constant - (self.alpha + 1.0) * log(x) - self.beta / x
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(gammaincc(self.alpha, self.beta / x), gammainc(self.alpha, self.beta / x))
+        return log_gamma_tails(self.alpha, self.beta / x)[1]
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(gammainc(self.alpha, self.beta / x), gammaincc(self.alpha, self.beta / x))
+        return log_gamma_tails(self.alpha, self.beta / x)[0]
 
     def icdf(self, q: Any) -> Any:
         return self.beta / gammainccinv(self.alpha, q)
