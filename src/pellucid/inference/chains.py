@@ -4,6 +4,8 @@ The chains are compiled code that does not hold Python's global lock, so threads
 every chain writes its draws and statistics where the caller will read them.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import os
@@ -138,6 +140,8 @@ def run_chains(
     cores: int | None = None,
     keep_tune: bool = False,
     on_progress: Callable[[list[Progress]], object] | None = None,
+    watcher: Watcher | None = None,
+    states: Sequence[NDArray] | None = None,
 ) -> ChainResults:
     """Sample with NUTS from a compiled density.
 
@@ -166,6 +170,10 @@ def run_chains(
         Whether the draws of tuning are returned, too.
     on_progress
         Called in this thread at most ten times a second, and at the end, with the progress of every chain.
+    watcher
+        Sees the arrays of the run as often, and may end it.
+    states
+        What `Plan.pack` made of each chain, to continue where they were.
 
     Returns
     -------
@@ -180,8 +188,9 @@ def run_chains(
     jobs = [
         functools.partial(plan.run, chain, address, density_address, context) for chain, context in enumerate(contexts)
     ]
+    plan.restore(states)
     with blas.single_thread():
-        return plan.complete(jobs, cores, on_progress)
+        return plan.complete(jobs, cores, on_progress, watcher)
 
 
 def run_chains_python(
@@ -253,6 +262,27 @@ class Views(NamedTuple):
         return array.reshape(-1).data
 
 
+FIRST_SEGMENT = 20
+SECONDS_PER_SEGMENT = 0.2
+
+
+def segment_length(length: int, seconds: float) -> int:
+    """How many iterations to make before the next look at the state, which native code holds meanwhile."""
+    wanted = length * SECONDS_PER_SEGMENT / max(seconds, 1e-6)
+    return max(1, min(int(wanted), 4 * length))
+
+
+class Watcher:
+    """Something that looks at the arrays of a run while chains write them, in the thread that waits for them."""
+
+    needs_states = False
+    """Whether `Plan.snapshots` must hold states that fit the draws: chains then pause for a moment to copy theirs."""
+
+    def look(self, plan: Plan) -> bool:
+        """Called every tenth of a second, and at the end; True ends the run."""
+        raise NotImplementedError
+
+
 class Plan:
     """The arrays of a run, and what is the same for all its chains."""
 
@@ -291,29 +321,69 @@ class Plan:
         self.progress = np.zeros((self.chains, sampler.PROGRESS_CELLS), np.int64)
         self.status = np.full(self.chains, sampler.STOPPED)
         self.clock = np.full((self.chains, 3), np.nan)
+        self.snapshots: list[NDArray | None] | None = None
 
     def run(self, chain: int, how: Addresses | Views, density: Any, context: Any) -> None:
         """Run one chain to its end; a chain that fails stops the others."""
-        array = how.pass_array
-        state = self.states[chain]
-        workspace, slots, scalars, stream = map(array, state)
-        rows = self.statistics.reshape(-1)[chain * (self.tune + self.count) :]  # of this chain, `stride` apart
-        stride = self.statistics[0].size
+        start, advance = self.kernels(chain, how, density, context)
+        at = int(self.progress[chain, sampler.ITERATIONS_DONE])
         self.clock[chain, 0] = time.perf_counter()
-        d, target = self.dimension, self.target_accept
-        status = how.start(density, context, target, workspace, scalars, stream, d)
-        for k, (begin, end) in enumerate(((0, self.tune), (self.tune, self.tune + self.count)), start=1):
-            if status == sampler.FINISHED:
-                status = how.advance(
-                    density, context, begin, end, self.tune, target, self.max_treedepth,
-                    workspace, slots, scalars, stream, d,
-                    array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
-                    array(rows), stride, array(self.progress[chain]),
-                )  # fmt: skip
+        status = sampler.FINISHED if at else start()
+        length = FIRST_SEGMENT
+        for k, last in enumerate((self.tune, self.tune + self.count), start=1):
+            while status == sampler.FINISHED and at < last:
+                end = min(last, at + length) if self.snapshots is not None else last
+                begun = time.perf_counter()
+                status, at = advance(at, end), end
+                length = segment_length(length, time.perf_counter() - begun)
+                if self.snapshots is not None and status in (sampler.FINISHED, sampler.STOPPED):
+                    self.snapshots[chain] = self.pack(chain)
             self.clock[chain, k] = time.perf_counter()
         self.status[chain] = status
         if status not in (sampler.FINISHED, sampler.STOPPED):
             self.stop()
+
+    def kernels(
+        self, chain: int, how: Addresses | Views, density: Any, context: Any
+    ) -> tuple[Callable[[], int], Callable[[int, int], int]]:
+        """What starts the chain, and what advances it from one iteration to another."""
+        array = how.pass_array
+        workspace, slots, scalars, stream = map(array, self.states[chain])
+        total = self.tune + self.count
+        rows = array(self.statistics.reshape(-1)[chain * total :])  # of this chain, `stride` apart
+        d, target = self.dimension, self.target_accept
+
+        def start() -> int:
+            return how.start(density, context, target, workspace, scalars, stream, d)
+
+        def advance(begin: int, end: int) -> int:
+            return how.advance(
+                density, context, begin, end, self.tune, target, self.max_treedepth,
+                workspace, slots, scalars, stream, d,
+                array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
+                rows, self.statistics[0].size, array(self.progress[chain]),
+            )  # fmt: skip
+
+        return start, advance
+
+    def memory(self, chain: int) -> list[NDArray]:
+        """The arrays from which a chain can go on."""
+        return [self.progress[chain], *self.states[chain]]
+
+    def pack(self, chain: int) -> NDArray:
+        """The state of a chain that stands still, as bytes."""
+        return np.concatenate([np.ascontiguousarray(a).view(np.uint8).ravel() for a in self.memory(chain)])
+
+    def restore(self, states: Sequence[NDArray] | None) -> None:
+        """Go on from what `pack` made of each chain."""
+        for chain, packed in enumerate(states or ()):
+            arrays = self.memory(chain)
+            if packed.size != sum(a.nbytes for a in arrays):
+                raise ValueError(f"The state of chain {chain} does not fit: the model or its data have changed.")
+            ends = np.cumsum([a.nbytes for a in arrays])
+            for array, piece in zip(arrays, np.split(packed, ends[:-1]), strict=True):
+                array[...] = piece.view(array.dtype).reshape(array.shape)
+            self.progress[chain, sampler.STOP_REQUESTED] = 0
 
     def stop(self) -> None:
         """Ask all chains to stop after their current iteration."""
@@ -324,33 +394,45 @@ class Plan:
         jobs: Sequence[Callable[[], None]],
         cores: int | None,
         on_progress: Callable[[list[Progress]], object] | None,
+        watcher: Watcher | None = None,
     ) -> ChainResults:
         """Run the jobs in threads and collect the results."""
         begun = time.perf_counter()
+        if watcher is not None and watcher.needs_states:
+            self.snapshots = [None] * self.chains
         threads = max(1, min(cores or os.cpu_count() or 1, len(jobs) or 1))
         with ThreadPoolExecutor(threads, thread_name_prefix="chain") as pool:
             running = [pool.submit(job) for job in jobs]
-            interrupted = self.watch(running, on_progress)
+            interrupted = self.watch(running, on_progress, watcher)
         for job in running:
             job.result()
         return self.collect(time.perf_counter() - begun, interrupted=interrupted)
 
-    def watch(self, running: list[Future], on_progress: Callable[[list[Progress]], object] | None) -> bool:
+    def watch(
+        self,
+        running: list[Future],
+        on_progress: Callable[[list[Progress]], object] | None,
+        watcher: Watcher | None,
+    ) -> bool:
         """Report progress until all are done; returns whether the user interrupted."""
         interrupted = False
         try:
             while wait(running, SECONDS_BETWEEN_REPORTS).not_done:
                 if on_progress:
                     on_progress(self.report(running))
+                if watcher is not None and watcher.look(self):
+                    self.stop()
         except KeyboardInterrupt:
             interrupted = True
         finally:  # also when `on_progress` raises: the arrays must not go away under running chains
             if interrupted or any(not job.done() for job in running):
                 self.stop()
             wait(running)
-        if on_progress:
-            with contextlib.suppress(KeyboardInterrupt):  # the draws are all there
+        with contextlib.suppress(KeyboardInterrupt):  # the draws are all there
+            if on_progress:
                 on_progress(self.report(running))
+            if watcher is not None:
+                watcher.look(self)
         return interrupted
 
     def report(self, running: list[Future]) -> list[Progress]:

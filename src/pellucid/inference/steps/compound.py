@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.inference import kernel as sampler
-from pellucid.inference.chains import Addresses, ChainResults, Plan
+from pellucid.inference.chains import Addresses, ChainResults, Plan, Watcher
 from pellucid.inference.hamiltonian import nuts
 from pellucid.inference.steps import sweeps
 from pellucid.inference.steps.methods import NUTS, StepMethod, Values, possible_values
@@ -193,20 +193,27 @@ class CompoundPlan(Plan):
         self.density.q.set_value(self.states[chain].workspace[: self.density.d], borrow=True)
         self.density.z.set_value(self.z[chain], borrow=True)
 
-    def run(self, chain: int, how: Any, density: Any, context: Any) -> None:
-        """Run one chain to its end; a chain that fails stops the others."""
-        if not self.density.native:  # the interpreter has no contexts; its chains run one after another
-            self.point_at(chain)
+    def kernels(
+        self, chain: int, how: Any, density: Any, context: Any
+    ) -> tuple[Callable[[], int], Callable[[int, int], int]]:
+        """What starts the chain, and what advances it from one iteration to another."""
         contexts = self.addresses[chain]
         array, state = how.pass_array, self.states[chain]
         workspace, slots, scalars, stream = map(array, state)
-        first, total = chain * (self.tune + self.count), self.tune + self.count
+        first = chain * (self.tune + self.count)
         d, target = self.density.d, self.target_accept
         address = self.density.nuts.address if self.density.nuts is not None else self.density.others.address
-        status = how.start(address, contexts[0], target, workspace, scalars, stream, d) if d else sampler.FINISHED
-        if status == sampler.FINISHED:
-            status = how.advance(
-                address, contexts[0], 0, total, self.tune, target, self.max_treedepth,
+
+        def start() -> int:
+            if not d:
+                return sampler.FINISHED
+            return how.start(address, contexts[0], target, workspace, scalars, stream, d)
+
+        def advance(begin: int, end: int) -> int:
+            if not self.density.native:  # the interpreter has no contexts; its chains run one after another
+                self.point_at(chain)
+            return how.advance(
+                address, contexts[0], begin, end, self.tune, target, self.max_treedepth,
                 workspace, slots, scalars, stream, d,
                 array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
                 array(self.statistics.reshape(-1)[first:]), self.statistics[0].size, array(self.progress[chain]),
@@ -214,9 +221,13 @@ class CompoundPlan(Plan):
                 self.density.n, array(self.scales[chain]), array(self.scratch[chain]), array(self.histories[chain]),
                 array(self.z_draws[chain]), array(self.acceptances.reshape(-1)[first:]),
             )  # fmt: skip
-        self.status[chain] = status
-        if status not in (sampler.FINISHED, sampler.STOPPED):
-            self.stop()
+
+        return start, advance
+
+    def memory(self, chain: int) -> list[NDArray]:
+        """The arrays from which a chain can go on."""
+        own = [self.z[chain], self.scales[chain], self.scratch[chain], self.histories[chain]]
+        return [*super().memory(chain), *own]
 
     def collect(self, seconds: float, *, interrupted: bool) -> ChainResults:
         """The results, with the coordinates of both parts, and the acceptance of each block."""
@@ -239,18 +250,26 @@ class CompoundPlan(Plan):
 
 
 def run_compound(
-    density: CompoundDensity, starts: ArrayLike, *run: Any, cores: int | None, on_progress: Any
+    density: CompoundDensity,
+    starts: ArrayLike,
+    *run: Any,
+    cores: int | None,
+    on_progress: Any,
+    watcher: Watcher | None = None,
+    states: Sequence[NDArray] | None = None,
 ) -> ChainResults:
-    """Run the chains; the arguments after `starts` are those of `Plan`."""
+    """Run the chains; the arguments after `starts` are those of `Plan`, the others those of `run_chains`."""
     plan = CompoundPlan(density, starts, *run)
+    plan.restore(states)
     kernels = compiled_compound()
     how = Addresses(kernels["start_chain"].function, kernels["advance_compound"].function)
 
     def job(chain: int) -> Any:
         return lambda: plan.run(chain, how, None, None)
 
+    jobs = [job(c) for c in range(plan.chains)]
     with blas.single_thread():
-        found = plan.complete([job(c) for c in range(plan.chains)], cores if density.native else 1, on_progress)
+        found = plan.complete(jobs, cores if density.native else 1, on_progress, watcher)
     for compiled, used in zip((density.nuts, density.others), zip(*plan.addresses, strict=True), strict=True):
         if compiled is not None:
             release(compiled, used)
