@@ -112,6 +112,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.tensor.draws import shared_rng
     from pellucid.tensor.folds import filter, foldl, foldr, ifelse, map, reduce, while_loop
     from pellucid.tensor.host import as_op, wrap_py
+    from pellucid.tensor.indexing import expand_packed_triangular
     from pellucid.tensor.scan import scan, until
     from pellucid.tensor.subgraph import OpFromGraph
     from pellucid.vectorize import vectorize_graph
@@ -169,6 +170,7 @@ MODULES = {
     "pellucid.tensor.folds": "filter foldl foldr ifelse map reduce while_loop",
     "pellucid.tensor.host": "as_op wrap_py",
     "pellucid.tensor.draws": "shared_rng",
+    "pellucid.tensor.indexing": "expand_packed_triangular",
     "pellucid.tensor.scan": "scan until",
     "pellucid.tensor.subgraph": "OpFromGraph",
     "pellucid.vectorize": "vectorize_graph",

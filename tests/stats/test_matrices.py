@@ -124,6 +124,22 @@ def test_batches_of_parameters():
     assert ps.draw(ps.LKJCorr.dist(3, etas)).shape == (2, 3, 3)
 
 
+def test_ways_to_give_a_scale_matrix():
+    x, inverse, factor = [0.3, -1.0, 2.0], np.linalg.inv(COV), np.linalg.cholesky(COV)
+    expected = stats.multivariate_t(MU, COV, 4).logpdf(x)
+    for way in ({"scale": COV}, {"Sigma": COV}, {"cov": COV}, {"tau": inverse}, {"chol": factor},
+                {"chol": factor.T, "lower": False}):  # fmt: skip
+        np.testing.assert_allclose(value_of(ps.logp(ps.MvStudentT.dist(4.0, mu=MU, **way), x)), expected, rtol=1e-10)
+    ways = [{"rowcov": COV, "colcov": PAIR}, {"rowchol": factor, "colchol": np.linalg.cholesky(PAIR)},
+            {"rowchol": factor, "colcov": PAIR}, {"rowcov": COV, "colchol": np.linalg.cholesky(PAIR)}]  # fmt: skip
+    for way in ways:
+        found = value_of(ps.logp(ps.MatrixNormal.dist(1.0, **way), TABLE))
+        np.testing.assert_allclose(found, stats.matrix_normal(np.ones((3, 2)), COV, PAIR).logpdf(TABLE), rtol=1e-10)
+    found = value_of(ps.logp(ps.Wishart.dist(5, scale_chol=factor), 2 * COV))
+    np.testing.assert_allclose(found, stats.wishart(5, COV).logpdf(2 * COV), rtol=1e-10)
+    assert pm.expand_packed_triangular(2, [1.0, 2.0, 3.0]).eval().tolist() == [[1.0, 0.0], [2.0, 3.0]]
+
+
 def test_unknown_parameters_and_lengths():
     cov, x, w = pt.matrix("cov"), pt.vector("x"), pt.matrix("w")
     found = interpret([cov, x], [ps.logp(ps.MvStudentT.dist(4.0, scale=cov), x)])(COV, MU)[0]

@@ -98,7 +98,7 @@ class MvNormal(Distribution):
 class MvStudentT(Distribution):
     """Vectors of Student's t law: `nu` degrees of freedom, location `mu`, and a `scale` matrix.
 
-    In place of `scale` (or `Sigma`) its inverse `tau` or its Cholesky factor `chol` may be given. The mean is `mu` for
+    In place of `scale` (also called `Sigma` or `cov`, though it is not the covariance) its inverse `tau` or its Cholesky factor `chol` may be given. The mean is `mu` for
     nu > 1; the covariance is scale * nu / (nu - 2) for nu > 2.
     """
 
@@ -111,6 +111,7 @@ class MvStudentT(Distribution):
     alternatives = (
         given(lambda nu, mu, scale: (nu, mu, cholesky(scale)), scale=positive_definite),
         given(lambda nu, mu, Sigma: (nu, mu, cholesky(Sigma)), Sigma=positive_definite),
+        given(lambda nu, mu, cov: (nu, mu, cholesky(cov)), cov=positive_definite),
         given(lambda nu, mu, tau: (nu, mu, cholesky(inv(tau))), tau=positive_definite),
     )
     formula = (
@@ -122,10 +123,20 @@ class MvStudentT(Distribution):
 
     @classmethod
     def dist(
-        cls, nu: Any, *, Sigma: Any = None, mu: Any = 0.0, scale: Any = None, tau: Any = None, chol: Any = None,
-        lower: bool = True, **options: Any,
-    ) -> TensorVariable:  # fmt: skip
-        matrices = as_matrices(cls, {"Sigma": Sigma, "scale": scale, "tau": tau, "chol": chol}, lower=lower)
+        cls,
+        nu: Any,
+        *,
+        Sigma: Any = None,
+        mu: Any = 0.0,
+        scale: Any = None,
+        cov: Any = None,
+        tau: Any = None,
+        chol: Any = None,
+        lower: bool = True,
+        **options: Any,
+    ) -> TensorVariable:
+        named = {"Sigma": Sigma, "scale": scale, "cov": cov, "tau": tau, "chol": chol}
+        matrices = as_matrices(cls, named, lower=lower)
         return super().dist(nu=nu, mu=as_mean(mu, matrices), **matrices, **options)
 
     def logp(self, x: Any) -> Any:
