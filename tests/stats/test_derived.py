@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-import pellucid.compile.function  # noqa: F401  # brings .eval() to tensors
 import pellucid.stats as ps
 import pellucid.tensor as pt
+from pellucid.compile.function import function
+from pellucid.diff import grad
 from pellucid.stats.logprob import transformed_conditional_logp
 from pellucid.tensor.scan import scan
 
@@ -95,8 +96,6 @@ def test_density_integrates_to_one(name, low, high):
     rv, kinks = CONTINUOUS[name][0](2), [0.0]
     f = pt.vector("v", shape=(2,))
     run = pt.exp(ps.logp(rv, f))
-    from pellucid.compile.function import function
-
     density = function([f], run, backend="numpy")
     with np.errstate(all="ignore"):
         total, _ = integrate.quad(lambda v: density(np.array([v, v]))[0], low, high, points=kinks, limit=300)
@@ -425,6 +424,53 @@ def test_conditional_logp():
     )
     got = term.eval({a_value: 0.4, unconstrained: -0.3})
     assert got == pytest.approx(stats.gamma(np.exp(0.4)).logpdf(np.exp(-0.3)) - 0.3)
+
+
+MU, SIGMA = pt.scalars("mu", "sigma")
+
+
+def w(*shape):
+    return ps.Normal.dist(MU, SIGMA, shape=shape)
+
+
+# Expressions with parameters, at values far out, at bounds, and outside the support: gradients must be finite there.
+SMOOTH = {
+    "abs": (lambda: pt.abs(w(4)), [0.0, 0.5, 2.0, 30.0]),
+    "square": (lambda: w(4) ** 2, [-1.0, 0.5, 2.0, 900.0]),
+    "cosh": (lambda: pt.cosh(w(4)), [0.5, 1.5, 2.0, 900.0]),
+    "reciprocal": (lambda: 1 / w(4), [-3.0, 0.5, 2.0, 900.0]),
+    "floor": (lambda: pt.floor(w(4)), [-30.0, 0.0, 2.0, 30.0]),
+    "round": (lambda: pt.round(w(4)), [-30.0, 0.5, 2.0, 30.0]),
+    "clip": (lambda: pt.clip(w(4), -1.0, 1.0), [-1.0, 0.5, 2.0, 1.0]),
+    "compared": (lambda: w(4) > 30.0, [0.0, 1.0, 1.0, 0.0]),
+    "max": (lambda: pt.max(w(5, 4), 0), [-30.0, 1.0, 1.0, 30.0]),
+    "least of two": (lambda: pt.minimum(w(4), pt.exp(w(4))), [-30.0, 1.0, 1.0, 30.0]),
+    "sort": (lambda: pt.sort(w(4)), [-30.0, 1.0, 1.0, 30.0]),
+    "second": (lambda: pt.sort(w(5, 4), 0)[1], [-30.0, 1.0, 1.0, 30.0]),
+    "mixture": (
+        lambda: pt.switch(ps.Bernoulli.dist(pt.sigmoid(MU), shape=4), w(4), ps.Exponential.dist(SIGMA, shape=4)),
+        [-30.0, 1.0, 1.0, 700.0]),
+    "hurdle": (lambda: pt.switch(ps.Bernoulli.dist(pt.sigmoid(MU), shape=4), w(4), 0.0), [0.0, 1.0, 1.0, 0.0]),
+    "cumprod": (lambda: pt.cumprod(pt.exp(w(4))), [0.1, 1.0, 1.0, -0.5]),
+    "product": (lambda: pt.dot(np.arange(16.0).reshape(4, 4) % 5 + np.eye(4), w(4)), [0.1, 1.0, 1.0, -0.5]),
+    "joined": (lambda: pt.concatenate([w(2), pt.exp(w(2))]), [0.1, 1.0, 1.0, -0.5]),
+    "loop": (lambda: series(lambda p: ps.Normal.dist(MU * p, SIGMA), [MU], 4), [0.1, 1.0, 1.0, -0.5]),
+}  # fmt: skip
+
+
+def test_native_code_gives_the_same_and_gradients_are_finite():
+    totals = []
+    for make, x in SMOOTH.values():
+        found = ps.logp(make(), np.array(x))
+        totals.append(pt.sum(pt.switch(pt.isinf(found), 0.0, found)))
+    slopes = [g for t in totals for g in grad(t, [MU, SIGMA])]
+    native = np.array(function([MU, SIGMA], [*totals, *slopes], backend="llvm")(0.3, 1.2))
+    plain = function([MU, SIGMA], [*totals, *slopes], backend="numpy")
+    values, n, h = np.array(plain(0.3, 1.2)), len(totals), 1e-6
+    np.testing.assert_allclose(native, values, rtol=1e-9)
+    for i, moved in enumerate([(h, 0.0), (0.0, h)]):
+        up, down = (np.array(plain(0.3 + s * moved[0], 1.2 + s * moved[1]))[:n] for s in (1, -1))
+        np.testing.assert_allclose(values[n + i :: 2], (up - down) / (2 * h), rtol=1e-4, atol=1e-5)
 
 
 BLOCKED = {

@@ -77,33 +77,45 @@ class Undone(Measure):
         inputs = [value if i == self.place else v for i, v in enumerate(node.inputs)]  # type: ignore[union-attr]
         return node.op(*inputs)  # type: ignore[union-attr]
 
+    def inside(self, x: TensorVariable) -> tuple[TensorVariable | None, TensorVariable]:
+        """Where x lies in the range of the variable (None: everywhere), and x with another value of it elsewhere.
+
+        What is computed from that is dropped, but its gradient would be NaN, and 0 times NaN is NaN.
+        """
+        b = bounds_of(self.rv)
+        image = Interval("", (), 0, b.low, b.high, b.low_open, b.high_open)
+        if known(image, x):
+            return None, x
+        within = image.check(x)
+        return within, switch(within, x, b.low + 1.0 if np.isinf(b.high) else b.high - 1.0 if np.isinf(b.low) else
+                              0.5 * (b.low + b.high))  # fmt: skip
+
     def log_density(self, x: TensorVariable) -> TensorVariable:
+        within, x = self.inside(x)
         step = self.undo(x)
         found = self.inner.log_density(step.value)
         atom = self.inner.is_atom(step.value)
         if atom is not True:
             slope = step.log_slope if atom is False else switch(atom, 0.0, step.log_slope)
             found = found - sum_event(slope, self.inner)
-        possible = self.possible(step, x)
-        return found if possible is None else switch(all_event(possible, self.event), found, -np.inf)
+        if self.discrete:
+            hit = self.hits(step, x)
+            within = hit if within is None else bitwise_and(within, hit)
+        return found if within is None else switch(all_event(within, self.event), found, -np.inf)
 
-    def possible(self, step: Step, x: TensorVariable) -> TensorVariable | None:
-        """Whether x lies in the range of the variable, and for discrete variables whether it is hit exactly."""
-        b = bounds_of(self.rv)
-        image = Interval("", (), 0, b.low, b.high, b.low_open, b.high_open)
-        found = None if known(image, x) else image.check(x)
-        if not self.discrete:
-            return found
-        # The tolerance is that of functions computed by different libraries; whole numbers lie far apart.
+    def hits(self, step: Step, x: TensorVariable) -> TensorVariable:
+        """Whether a discrete variable takes on the value x itself.
+
+        The tolerance is that of functions computed by different libraries; whole numbers lie far apart.
+        """
         redone = self.redo(step.value)
-        hit = isclose(redone, x, 1e-9, 0.0) if redone.dtype.startswith("float") else eq(redone, x)
-        return hit if found is None else bitwise_and(found, hit)
+        return isclose(redone, x, 1e-9, 0.0) if redone.dtype.startswith("float") else eq(redone, x)
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
         return self.discrete or self.inner.is_atom(self.undo(x).value)
 
     def log_tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
-        step = self.monotone_step(x)
+        step = self.monotone_step(self.inside(x)[1])
         same = self.inner.log_tail(step.value, above=above, including=including)
         if not is_one(step.rising):
             turned = self.inner.log_tail(step.value, above=not above, including=including)
@@ -298,6 +310,8 @@ class Folded(Measure):
         both = logaddexp(self.inner.log_density(root), self.inner.log_density(-root))
         if self.discrete:
             return switch(possible, switch(eq(root, 0), self.inner.log_density(root), both), -np.inf)
+        if self.op.name == "abs":  # type: ignore[attr-defined]  # whose slope is 1 at 0 too, from either side
+            return switch(possible, both, -np.inf)
         slope = self.op.pullbacks[0](number(1.0), x, root, *self.others)  # type: ignore[attr-defined]
         return switch(possible, both - log(abs_(slope)), -np.inf)
 
