@@ -26,11 +26,15 @@ from pellucid.inference.trace import preload
 from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
 from pellucid.model.context import here, modelcontext
 from pellucid.model.density import Density
+from pellucid.model.feasible import prior_points
 from pellucid.model.initial import check_initval, initial_point
 from pellucid.model.model import Model
 from pellucid.stats import as_seed
 
 LOG = logging.getLogger("pellucid")
+PRIOR_TRIES = 100
+"""How many draws from the prior are tried where the usual start is impossible."""
+
 JITTER = {"auto": True, "jitter+adapt_diag": True, "jitter+adapt_diag_grad": True, "adapt_diag": False}
 """The values of `init`, and whether they move the starts; the mass matrix is adapted in the same way by all."""
 
@@ -257,6 +261,12 @@ def find_start(
         logp, slope = evaluate(x)
         if np.isfinite(logp) and np.isfinite(slope).all():
             return x
+    for point in () if initvals else prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
+        tried = density.pack(point)
+        logp, slope = evaluate(tried)
+        if np.isfinite(logp) and np.isfinite(slope).all():
+            LOG.info("The usual start is impossible (model.start_report() says why): started at a draw from the prior.")
+            return tried
     raise SamplingError(explain(model, density, base, x))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.model import check, density, initial, logprob, point, show
+from pellucid.model import check, density, feasible, initial, logprob, point, show
 from pellucid.model.plates import Diagram, model_to_graphviz
 from pellucid.model.shapes import Shape
 from pellucid.model.structure import model_to_mermaid
@@ -129,6 +129,20 @@ class Answers:
     def debug(self: Any, point: Point | None = None, fn: str = "logp", verbose: bool = False) -> None:
         """Print which elements of which variables have a log-probability that is not finite, and why."""
         check.debug(self, point, fn, verbose=verbose)
+
+    def start_report(self: Any, point: Point | None = None) -> check.StartReport:
+        """What is not finite at a point: which variable and element, which constraint is broken, and where in the code.
+
+        The report is falsy when all is well, is printed by `str`, and has `findings` to look at.
+        """
+        return check.start_report(self, point)
+
+    def feasible_point(self: Any, random_seed: Any = None, *, tries: int = 200) -> Point:
+        """A point where log-probability and gradient are finite: the usual start, or else draws from the prior.
+
+        Raises :class:`SamplingError`, with the report of the usual start, where none of so many tries is one.
+        """
+        return feasible.feasible_point(self, random_seed, tries)
 
     def eval_rv_shapes(self: Any) -> dict[str, Shape]:
         """The shapes of the free random variables and of their value variables, by name."""

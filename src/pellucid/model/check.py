@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.compile.numpy import evaluate
+from pellucid.compile.numpy import EvaluationError, evaluate
 from pellucid.diff import grad
 from pellucid.graph.provenance import describe
 from pellucid.graph.replace import replace_all
 from pellucid.model.logprob import terms, values_on_own_scale
 from pellucid.model.observed import SHOWN
 from pellucid.model.point import as_input
+from pellucid.stats.logprob import distribution_of
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.types import TensorVariable
@@ -102,12 +103,47 @@ def examine(model: Model, v: TensorVariable, values: np.ndarray, given: Mapping[
     wrong = np.argwhere(~np.isfinite(values))
     kind = "potential" if v in model.potentials else "observed" if v in model.observed_RVs else "free"
     parts = {} if kind == "potential" else arguments(model, v, given)
+    broken = {} if kind == "potential" else conditions(model, v, given)
     places = [tuple(map(int, place)) for place in wrong[:SHOWN]]
     elements = [
-        f"{mark(place)}log-probability {values[place]}: {describe_parts(parts, place, values.shape)}".rstrip(": ")
+        f"{mark(place)}{where(model, v, place)}log-probability {values[place]}: "
+        f"{describe_parts(parts, place, values.shape)}".rstrip(": ")
+        + "".join(f"; {what}" for what, met in broken.items() if not at(met, place, values.shape))
         for place in places
     ]
     return Finding(v, kind, values, elements, len(wrong))
+
+
+def conditions(model: Model, rv: TensorVariable, given: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
+    """What value and parameters must be, and where they are."""
+    try:
+        own = distribution_of(rv)
+        value = values_on_own_scale(model.root)[rv]
+        graphs = {f"{name} must be {p.constraint}": p.constraint.check(getattr(own, name), own)
+                  for name, p in own.parameters.items() if p.constraint is not None}  # fmt: skip
+        graphs[f"the value must be {own.support}"] = own.support.check(value, own)
+        found = evaluate(replace_all(list(graphs.values()), values_on_own_scale(model.root)), given)
+    except (NotImplementedError, EvaluationError):  # no such distribution is known, or it cannot even be asked
+        return {}
+    return dict(zip(graphs, map(np.asarray, found), strict=True))
+
+
+def at(met: np.ndarray, place: tuple[int, ...], shape: Sequence[int]) -> bool:
+    """Whether a condition is met at one place; one that has another shape, whether it is met at all."""
+    try:
+        return bool(np.broadcast_to(met, shape)[place])
+    except ValueError:
+        return bool(met.all())
+
+
+def where(model: Model, v: TensorVariable, place: tuple[int, ...]) -> str:
+    """The labels of an element."""
+    dims = model.named_vars_to_dims.get(str(v.name), ())
+    labels = [(dim, model.coords.get(dim)) for dim in dims if dim is not None]
+    if len(labels) != len(place):
+        return ""
+    listed = [f"{dim} {names[i]!r}" for (dim, names), i in zip(labels, place, strict=True) if names is not None]
+    return f"({', '.join(listed)}) " if listed else ""
 
 
 def mark(place: tuple[int, ...]) -> str:
@@ -155,6 +191,36 @@ def short_array(a: np.ndarray) -> str:
     return np.array2string(a, precision=4, threshold=8, edgeitems=2).replace("\n", "")
 
 
+@dataclass(frozen=True)
+class StartReport:
+    """What is wrong at a point: nothing, if it is falsy.
+
+    Attributes
+    ----------
+    model : Model
+    point : mapping of str to array
+    findings : list of Finding
+    """
+
+    model: Model
+    point: Mapping[str, Any]
+    findings: list[Finding]
+
+    def __bool__(self) -> bool:
+        return bool(self.findings)
+
+    def __str__(self) -> str:
+        return report(self.model, self.point, self.findings) if self.findings else "No problems found"
+
+    __repr__ = __str__
+
+
+def start_report(model: Model, point: Mapping[str, Any] | None) -> StartReport:
+    """What is wrong with the log-probability at a point, and if nothing is, with its gradient."""
+    place = model.initial_point() if point is None else dict(point)
+    return StartReport(model, place, find_problems(model, place) or gradient_problems(model, place))
+
+
 def check_start_values(model: Model, points: Sequence[Mapping[str, Any]]) -> None:
     """Raise unless the log-probability is finite at every point."""
     for point in points:
@@ -177,16 +243,16 @@ def debug(model: Model, point: Mapping[str, Any] | None, fn: str, *, verbose: bo
     """Print what is not finite at a point."""
     if fn not in ("logp", "dlogp", "random"):
         raise ValueError(f"fn is 'logp', 'dlogp' or 'random', not {fn!r}.")
-    where = model.initial_point() if point is None else dict(point)
-    print(f"point={where}\n")  # noqa: T201  # printing is what it is for
-    findings = find_problems(model, where)
+    place = model.initial_point() if point is None else dict(point)
+    print(f"point={place}\n")  # noqa: T201  # printing is what it is for
+    findings = find_problems(model, place)
     if fn == "dlogp" and not findings:
-        findings = gradient_problems(model, where)
+        findings = gradient_problems(model, place)
     if fn == "random":
-        findings = draw_problems(model, where)
-    print(report(model, where, findings) if findings else "No problems found")  # noqa: T201
+        findings = draw_problems(model, place)
+    print(StartReport(model, place, findings))  # noqa: T201
     if verbose:
-        for name, value in point_logps(model, where, None).items():
+        for name, value in point_logps(model, place, None).items():
             print(f"{name}: {value}")  # noqa: T201
 
 
