@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by, user_line
 from pellucid.graph.replace import replace_all
@@ -132,7 +133,8 @@ def grad(
     for v in targets:
         if not carries_gradient(v):
             raise TypeError(f"{v} of type {v.type} is not floating: there is no gradient with respect to it.")
-    total = accumulate(costs, targets, consider_constant or ())
+    with garbage_left_alone():
+        total = accumulate(costs, targets, consider_constant or ())
     found = [total.get(v) for v in targets]
     missing = [v for v, g in zip(targets, found, strict=True) if g is None]
     if missing:

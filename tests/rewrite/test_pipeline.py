@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 import pellucid.tensor as pt
 from pellucid.diff import grad
 from pellucid.graph.check import check_graph
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.intern import equal_computations
 from pellucid.graph.printing import dprint
 from pellucid.graph.traverse import ancestors, toposort
 from pellucid.rewrite import pipeline
-from pellucid.rewrite.engine import EndlessRewrite, Index, Session, garbage_left_alone
+from pellucid.rewrite.engine import EndlessRewrite, Index, Session
 from pellucid.rewrite.explain import evaluate, explain_rewrites
 from pellucid.rewrite.pattern import Hole, Rule
 from pellucid.rewrite.pipeline import PIPELINE, expand_composites, indexes, rewrite_graph, spelled_out

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.compile.backend import default_backend
 from pellucid.compile.callback import compile_density
 from pellucid.diff import grad
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.model.logprob import check_closed, join, total
@@ -134,5 +135,6 @@ def model_density(model: Model) -> Density:
     """The density of a model; the same object until variables are added or lengths change."""
     key = "density", tuple(model.eval_rv_shapes().items())
     if key not in model.cache:
-        model.cache[key] = Density(model)
+        with garbage_left_alone():
+            model.cache[key] = Density(model)
     return model.cache[key]

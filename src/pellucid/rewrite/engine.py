@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,18 +39,6 @@ class Index:
         if found is None:
             found = self.known[key] = tuple(rule for rule in self.table if rule.may_match(key))
         return found
-
-
-@contextmanager
-def garbage_left_alone() -> Iterator[None]:
-    """Pause the cycle collector: it would walk the growing graph again and again, and find nothing to free."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list
 from pellucid.rewrite.algebra import ALGEBRA
-from pellucid.rewrite.engine import Index, Session, garbage_left_alone
+from pellucid.rewrite.engine import Index, Session
 from pellucid.rewrite.expand import EXPAND, INLINE, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR

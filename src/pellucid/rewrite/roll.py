@@ -66,11 +66,12 @@ def positions_read(node: Apply) -> np.ndarray | None:
     x = node.inputs[0] if node.inputs else None
     if not isinstance(x, TensorVariable) or x.ndim != 1 or x.type.shape[0] is None:
         return None
+    n = x.type.shape[0]
     if isinstance(node.op, Subtensor) and len(node.inputs) == 1:
         (entry,) = given_values(node.op.entries, ())
-        return np.arange(x.type.shape[0])[entry]
+        return np.arange(*entry.indices(n)) if isinstance(entry, slice) else np.array(entry % n)
     if isinstance(node.op, Gather) and isinstance(node.inputs[1], Constant):
-        return np.arange(x.type.shape[0])[node.inputs[1].data]
+        return node.inputs[1].data % n
     return None
 
 

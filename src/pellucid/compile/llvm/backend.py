@@ -16,6 +16,7 @@ from pellucid.compile.llvm.address import address_of
 from pellucid.compile.llvm.lower import Extent, NotCompilable, expand_all
 from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_module
 from pellucid.compile.llvm.scalar import TYPES
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort, walk
@@ -93,10 +94,11 @@ class Native:
         clock = time.perf_counter
         start = clock()
         check_compilable(inputs, outputs)
-        lowered = expand_all(outputs)
-        # An output that is a root, or that occurs twice, is copied in Python.
-        computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
-        self.module: Module = write_module(list(inputs), computed, density=density)
+        with garbage_left_alone():
+            lowered = expand_all(outputs)
+            # An output that is a root, or that occurs twice, is copied in Python.
+            computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
+            self.module: Module = write_module(list(inputs), computed, density=density)
         written = clock()
         self.host = Host(self.module.host_nodes)
         imports = {f"blas_{name}": blas.address(name) for name in self.module.routines}
