@@ -10,6 +10,7 @@ from pellucid.compile.function import function
 from pellucid.diff import grad
 from pellucid.stats.logprob import transformed_conditional_logp
 from pellucid.tensor.scan import scan
+from pellucid.tensor.subgraph import OpFromGraph
 
 N = 4000
 
@@ -37,6 +38,9 @@ CONTINUOUS = {
     "cosh": (lambda *s: pt.cosh(z(*s)), [1.01, 1.5, 3.0]),
     "reciprocal": (lambda *s: pt.reciprocal(z(*s)), [-3.0, -0.2, 0.4, 2.0]),
     "-2 / z": (lambda *s: -2.0 / z(*s), [-3.0, -0.2, 0.4, 2.0]),
+    "log10": (lambda *s: pt.log10(pt.exp(z(*s))), [-1.0, 0.2, 1.1]),
+    "arccosh": (lambda *s: pt.arccosh(1 + pt.exp(z(*s))), [0.4, 1.0, 2.1]),
+    "erf": (lambda *s: pt.erf(z(*s)), [-0.4, 0.1, 0.8]),
     "arctan": (lambda *s: pt.arctan(z(*s)), [-1.0, 0.2, 1.1]),
     "sinh": (lambda *s: pt.sinh(z(*s)), [-1.0, 0.2, 3.0]),
     "tanh": (lambda *s: pt.tanh(z(*s)), [-0.9, 0.2, 0.8]),
@@ -350,6 +354,24 @@ def test_order_statistics():
     k = np.arange(5)
     cdf = stats.poisson(1).cdf(k) * stats.poisson(3).cdf(k)
     np.testing.assert_allclose(np.exp(ps.logp(least, k).eval()), np.diff(cdf, prepend=0))
+
+
+def test_the_position_of_the_largest_gumbel_variable_is_categorical():
+    mu = np.array([[0.1, 1.0, -0.4], [0.0, 0.0, 2.0]])
+    rv = pt.argmax(ps.Gumbel.dist(mu, 0.7), axis=1)
+    odds = np.exp(mu / 0.7)
+    for k in range(3):
+        np.testing.assert_allclose(np.exp(ps.logp(rv, np.full(2, k)).eval()), odds[:, k] / odds.sum(1), rtol=1e-12)
+    drawn = ps.draw(rv, draws=4000, random_seed=1)
+    assert abs((drawn == 2).mean(0) - (odds / odds.sum(1, keepdims=True))[:, 2]).max() < 0.04
+    with pytest.raises(ps.NotDerivable, match="one scale"):
+        ps.logp(pt.argmax(z(3)), 0)
+
+
+def test_graphs_used_as_ops_are_looked_into():
+    x = pt.scalar("x")
+    twice = OpFromGraph([x], [2.0 * x])
+    assert ps.logp(twice(z()), 0.5).eval() == pytest.approx(stats.norm(0.6, 2.4).logpdf(0.5))
 
 
 def series(step, first, n, **options):

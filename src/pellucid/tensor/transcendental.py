@@ -61,7 +61,7 @@ arcsinh = elementwise("arcsinh", "The inverse hyperbolic sine.", lambda xp, x: x
                       pullbacks=(lambda g, y, x: g / sqrt(1.0 + sqr(x)),), llvm="arcsinh", inverse="sinh", monotone=1)
 arccosh = elementwise("arccosh", "The inverse hyperbolic cosine.", lambda xp, x: xp.arccosh(x),
                       pullbacks=(lambda g, y, x: g / sqrt(sqr(x) - 1.0),), llvm="arccosh", domain=((1.2, 4.0),),
-                      monotone=1)
+                      inverse="cosh", monotone=1)
 arctanh = elementwise("arctanh", "The inverse hyperbolic tangent.", lambda xp, x: xp.arctanh(x),
                       pullbacks=(lambda g, y, x: g / (1.0 - sqr(x)),), llvm="arctanh", domain=INSIDE, inverse="tanh",
                       monotone=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
-from pellucid.graph.traverse import ancestors, walk
+from pellucid.graph.traverse import ancestors, as_list, walk
 from pellucid.stats.recognise import NotDerivable, distribution_of, is_draw
 from pellucid.tensor.arithmetic import ceil, ge, switch
 from pellucid.tensor.broadcast import shape_error
@@ -189,6 +189,9 @@ def measure(rv: Variable) -> Measure:
     load_rules()
     rule = RULES.get(key_of(rv.owner.op))
     if rule is None:
+        simpler = rv.owner.op.expand(*rv.owner.inputs)
+        if simpler is not None:
+            return measure(as_list(simpler)[rv.index])
         raise blocked(rv, "there is no rule for this operation (only elementwise functions, and "
                       "what pellucid.stats.derivations lists)", WRITE_INSTEAD)  # fmt: skip
     with made_by(rv.owner.line):

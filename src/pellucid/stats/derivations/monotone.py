@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -257,6 +258,12 @@ class Same(Measure):
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
         return self.inner.is_atom(x)
+
+
+@derives("log10")
+def decimal_logarithm_rule(rv: TensorVariable) -> Measure:
+    """log10(X) is log(X) times a constant."""
+    return measure(log(only_random(rv)) * (1.0 / math.log(10.0)))
 
 
 class Reciprocal(Undone):

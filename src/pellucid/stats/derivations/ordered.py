@@ -19,15 +19,17 @@ from pellucid.stats.derivations.core import (
     number,
     only_random,
 )
-from pellucid.stats.recognise import is_draw
+from pellucid.stats.families.continuous import Gumbel
+from pellucid.stats.families.discrete import Categorical
+from pellucid.stats.recognise import distribution_of, is_draw
 from pellucid.tensor.arithmetic import eq, switch
 from pellucid.tensor.create import ARange, extents_of
 from pellucid.tensor.elementwise import Elementwise, cast
 from pellucid.tensor.index import FULL, ArgSort, Gather
-from pellucid.tensor.reduce import Reduce, logsumexp
+from pellucid.tensor.reduce import ArgReduce, Reduce, logsumexp
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import DimShuffle, broadcast_to, expand_dims
+from pellucid.tensor.shape import DimShuffle, broadcast_to, expand_dims, moveaxis
 from pellucid.tensor.special import betainc, gammaln
 from pellucid.tensor.transcendental import exp, expm1, log, log1mexp, log1p
 from pellucid.tensor.types import Constant, TensorVariable
@@ -92,6 +94,25 @@ def reduced_rule(rv: TensorVariable) -> Measure:
     if name not in ("max", "min"):
         raise blocked(rv, f"the {name} of random variables has no density that is known", WRITE_INSTEAD)
     return Extreme(rv)
+
+
+@derives(ArgReduce)
+def position_rule(rv: TensorVariable) -> Measure:
+    """The position of the largest of Gumbel variables of one scale is categorical, with log-probabilities mu / beta.
+
+    Source: Maddison, Tarlow and Minka (2014), https://arxiv.org/abs/1411.0030
+    """
+    x, op = only_random(rv), rv.owner.op  # type: ignore[union-attr]
+    found = distribution_of(x) if is_draw(x) else None
+    if op.name != "argmax" or not isinstance(found, Gumbel) or not known_scale(found.beta):  # type: ignore[attr-defined]
+        raise blocked(rv, "only the argmax of Gumbel draws of one scale has known probabilities", WRITE_INSTEAD)
+    logits = broadcast_to(found.mu / found.beta, extents_of(x))
+    return measure(Categorical.dist(logit_p=moveaxis(logits, op.axis, -1)))  # type: ignore[attr-defined]
+
+
+def known_scale(v: Any) -> bool:
+    """Whether all elements are known to be equal."""
+    return all(n == 1 for n in v.type.shape) or all(same_along(v, a) for a in range(v.ndim))
 
 
 def count(rv: TensorVariable, axes: Any) -> TensorVariable:
