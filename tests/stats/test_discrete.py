@@ -171,3 +171,55 @@ def test_what_is_certain(c, dtype):
     assert ps.draw(ps.DiracDelta.dist(c, shape=(3, *value.shape))).shape == (3, *value.shape)
     with pytest.raises(TypeError, match="no parameter 'd'"):
         ps.DiracDelta.dist(c, d=1)
+
+
+def upper_beta(a, b, x):
+    """log I_x(a, b), by mpmath."""
+    return mpmath.log(mpmath.betainc(a, b, 0, x, regularized=True))
+
+
+def exact_tails(family, given, x):
+    """log P(X <= x) and log P(X > x), by mpmath."""
+    if family is ps.Poisson:
+        mu = mpmath.mpf(given["mu"])
+        both = mpmath.gammainc(x + 1, mu, mpmath.inf, regularized=True), mpmath.gammainc(x + 1, 0, mu, regularized=True)
+        return [float(mpmath.log(v)) for v in both]
+    if family is ps.Binomial:
+        n, p = given["n"], mpmath.mpf(given["p"])
+        return [float(upper_beta(n - x, x + 1, 1 - p)), float(upper_beta(x + 1, n - x, p))]
+    mu, alpha = mpmath.mpf(given["mu"]), mpmath.mpf(given["alpha"])
+    p = alpha / (alpha + mu)
+    return [float(upper_beta(alpha, x + 1, p)), float(upper_beta(x + 1, alpha, 1 - p))]
+
+
+DEEP = [
+    (ps.Poisson, {"mu": 2000.0}, (0, 3, 500, 1000, 1600, 2400, 4000, 9000)),
+    (ps.Poisson, {"mu": 1e-3}, (0, 1, 90, 200)),
+    (ps.Binomial, {"n": 5000, "p": 0.4}, (0, 100, 700, 1700, 2300, 3300, 4999)),
+    (ps.Binomial, {"n": 400, "p": 1e-3}, (0, 100, 150, 399)),
+    (ps.NegativeBinomial, {"mu": 1e4, "alpha": 500.0}, (0, 10, 500, 2000, 20000, 60000)),
+    (ps.NegativeBinomial, {"mu": 10.0, "alpha": 0.01}, (0, 100, 700_000, 2_000_000)),
+]
+
+
+@pytest.mark.parametrize(("family", "given", "x"), DEEP, ids=lambda v: getattr(v, "__name__", ""))
+def test_tails_too_small_for_floats(family, given, x):
+    rv = family.dist(**given)
+    with mpmath.workdps(50):
+        expected = np.transpose([exact_tails(family, given, k) for k in x])
+    assert (expected < -700).any()
+    for function, logs in zip((ps.logcdf, ps.logccdf), expected, strict=True):
+        # Of numbers of up to 1e7, log gamma functions have an error of 1e-9.
+        np.testing.assert_allclose(function(rv, np.array(x)).eval(), logs, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+def test_tails_have_gradients_on_both_sides_of_the_change(backend):
+    x, mu = np.array([0, 600, 1300, 1900, 2500, 5000]), pt.scalar("mu")
+    for function in (ps.logcdf, ps.logccdf):
+        tails = function(ps.Poisson.dist(mu), x)
+        run = pm.function([mu], tails)
+        slope = pm.function([mu], pm.grad(tails.sum(), mu), backend=backend)(2000.0)
+        step = 1e-3
+        differences = (run(2000.0 + step) - run(2000.0 - step)) / (2 * step)
+        np.testing.assert_allclose(slope, differences.sum(), rtol=1e-6)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.traverse import graph_inputs
 from pellucid.stats.bounds import evaluate_small
-from pellucid.tensor.arithmetic import bitwise_and, gt, le, maximum, minimum, sqr, switch
+from pellucid.stats.families.formulas import log_of
+from pellucid.tensor.arithmetic import bitwise_and, gt, le, lt, maximum, minimum, sqr, switch
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import logsumexp
@@ -38,6 +40,65 @@ def stirling(z: Any) -> Any:
     z = minimum(z, 1e40)  # where it is 0 already, and z**7 is still finite
     square = sqr(z)
     return (((square / 12 - 1 / 360) * square + 1 / 1260) * square - 1 / 1680) / (square * square * (square * z))
+
+
+DEEP = 1e-290  # below, the logarithm of a probability is no longer taken from the probability
+LEVELS = 14  # of continued fractions: 11 give 13 digits to any tail below DEEP, up to means of 1e12
+
+
+def log_tail(tail: Any, rest: Any, first: Any, fraction: Callable[..., Any], inside: Any, shallow: Any) -> Any:
+    """The log of a tail probability, also where that is too small for a float.
+
+    Parameters
+    ----------
+    tail, rest : tensor
+        The probability and its complement.
+    first, fraction, inside
+        Deep in the tail it is exp(`first`) * ``fraction(*inside)``.
+    shallow : tuple of numbers
+        Arguments at which the fraction is finite, read in place of `inside` everywhere else.
+    """
+    deep = lt(tail, DEEP)
+    shown, hidden = switch(deep, 0.5, tail), switch(deep, 0.5, rest)
+    factor = fraction(*[switch(deep, v, w) for v, w in zip(inside, shallow, strict=True)])
+    return switch(deep, first + log(factor), log_of(shown, hidden))
+
+
+def gamma_fraction_above(a: Any, x: Any) -> Any:
+    """The integral of t**(a-1) exp(-t) from x on, divided by its integrand at x times x; for x well above a.
+
+    Continued fraction: https://dlmf.nist.gov/8.9.E2
+    """
+    found = x + (2 * LEVELS + 1) - a
+    for n in range(LEVELS, 0, -1):
+        found = x + (2 * n - 1) - a - n * (n - a) / found
+    return 1.0 / found
+
+
+def gamma_fraction_below(a: Any, x: Any) -> Any:
+    """The same integral from 0 to x, divided in the same way; for x well below a.
+
+    Continued fraction: https://dlmf.nist.gov/8.9.E1, for the Kummer function of 1 and a + 1
+    """
+    found = a + LEVELS
+    for k in range(LEVELS, 0, -1):
+        m = (k + 1) // 2
+        found = a + (k - 1) + (-(a + (m - 1)) * x if k % 2 else m * x) / found
+    return 1.0 / found
+
+
+def beta_fraction(a: Any, b: Any, x: Any) -> Any:
+    """The incomplete beta function of x, divided by x**a (1-x)**b / (a B(a, b)); for x well below a / (a + b).
+
+    Continued fraction: https://dlmf.nist.gov/8.17.E22
+    """
+    found = as_tensor_variable(1.0)
+    for k in range(LEVELS, 0, -1):
+        m = k // 2
+        even, lead = m * (b - m) * x, a + 2 * m
+        part = even / ((lead - 1) * lead) if k % 2 == 0 else -(a + m) * (a + b + m) * x / (lead * (lead + 1))
+        found = 1.0 + part / found
+    return 1.0 / found
 
 
 def log_sum(d: Any, x: Any, low: Any, high: Any, *, above: bool) -> TensorVariable:

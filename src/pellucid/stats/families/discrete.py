@@ -27,11 +27,16 @@ from pellucid.stats.constraint import (
     real_vector,
 )
 from pellucid.stats.distribution import Distribution, Undefined, distribution
-from pellucid.stats.families.count_formulas import log_rising
+from pellucid.stats.families.count_formulas import (
+    beta_fraction,
+    gamma_fraction_above,
+    gamma_fraction_below,
+    log_rising,
+    log_tail,
+)
 from pellucid.stats.families.formulas import (
     argument_of,
     log_odds_of,
-    log_of,
     log_probabilities,
     times_log,
     times_log1p,
@@ -118,10 +123,15 @@ class Binomial(Distribution):
         return betainc(rest, x + 1.0, 1.0 - self.p), betainc(x + 1.0, rest, self.p)
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(*self.tails(x))
+        below, above = self.tails(x)
+        inside = maximum(self.n - x, 1.0), x + 1.0, 1.0 - self.p
+        return log_tail(below, above, self.logp(x) + log(self.p), beta_fraction, inside, (1.0, 1.0, 0.5))
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(*self.tails(x)[::-1])
+        below, above = self.tails(x)
+        inside = x + 1.0, maximum(self.n - x, 1.0), self.p
+        first = self.logp(minimum(x + 1, self.n)) + log1p(-self.p)
+        return log_tail(above, below, first, beta_fraction, inside, (1.0, 1.0, 0.5))
 
     def mean(self) -> Any:
         return self.n * self.p
@@ -143,16 +153,26 @@ class Poisson(Distribution):
     source = "https://en.wikipedia.org/wiki/Poisson_distribution"
     oracle = "stats.poisson(mu)"
 
+    @property
+    def log_mu(self) -> Any:
+        """The log of the mean, which may be what was given."""
+        given = argument_of(exp, self.mu)
+        return log(self.mu) if given is None else given
+
     def logp(self, x: Any) -> Any:
         log_mu = argument_of(exp, self.mu)
         counted = times_log(x, self.mu) if log_mu is None else x * log_mu
         return counted - gammaln(x + 1) - self.mu
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(gammaincc(x + 1.0, self.mu), gammainc(x + 1.0, self.mu))
+        below, above = gammaincc(x + 1.0, self.mu), gammainc(x + 1.0, self.mu)
+        first = self.logp(x) + self.log_mu
+        return log_tail(below, above, first, gamma_fraction_above, (x + 1.0, self.mu), (1.0, 2.0))
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(gammainc(x + 1.0, self.mu), gammaincc(x + 1.0, self.mu))
+        below, above = gammaincc(x + 1.0, self.mu), gammainc(x + 1.0, self.mu)
+        first = self.logp(x) + self.log_mu
+        return log_tail(above, below, first, gamma_fraction_below, (x + 1.0, self.mu), (1.0, 0.5))
 
     def mean(self) -> Any:
         return self.mu
@@ -206,10 +226,15 @@ class NegativeBinomial(Distribution):
         return betainc(self.alpha, x + 1.0, self.alpha / total), betainc(x + 1.0, self.alpha, self.mu / total)
 
     def logcdf(self, x: Any) -> Any:
-        return log_of(*self.tails(x))
+        below, above = self.tails(x)
+        total = self.mu + self.alpha
+        first = self.logp(x) + log(self.mu / total) + log1p(x / self.alpha)
+        return log_tail(below, above, first, beta_fraction, (self.alpha, x + 1.0, self.alpha / total), (1.0, 1.0, 0.5))
 
     def logccdf(self, x: Any) -> Any:
-        return log_of(*self.tails(x)[::-1])
+        below, above = self.tails(x)
+        inside = x + 1.0, self.alpha, self.mu / (self.mu + self.alpha)
+        return log_tail(above, below, self.logp(x + 1.0), beta_fraction, inside, (1.0, 1.0, 0.5))
 
     def mean(self) -> Any:
         return self.mu
