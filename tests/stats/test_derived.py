@@ -332,6 +332,18 @@ def test_mixtures():
                                [NORMAL.logpdf(0.1), -0.2, NORMAL.logpdf(0.3)])  # fmt: skip
 
 
+def test_mixtures_of_rare_components_and_of_parameters():
+    rare = pt.switch(ps.Bernoulli.dist(1e-30, shape=2), ps.Normal.dist(100.0, 1.0, shape=2), z(2))
+    np.testing.assert_allclose(ps.logp(rare, [100.0, 0.0]).eval(),
+                               [np.log(1e-30) + stats.norm.logpdf(0), NORMAL.logpdf(0)], rtol=1e-12)  # fmt: skip
+    n = pt.iscalar("n")
+    which = ps.Bernoulli.dist(0.3, shape=(n,))
+    itself = pt.switch(which, ps.Normal.dist(5.0 * which, 1.0), ps.Normal.dist(which - 2.0, 1.0))
+    v = pt.vector("v")
+    expected = np.logaddexp(np.log(0.3) + stats.norm(5).logpdf([0.1, 4]), np.log(0.7) + stats.norm(-2).logpdf([0.1, 4]))
+    np.testing.assert_allclose(ps.logp(itself, v).eval({n: 2, v: [0.1, 4.0]}), expected)
+
+
 def test_order_statistics():
     x = np.array([-0.3, 0.2, 1.4])
     rv = pt.sort(z(3))
@@ -498,6 +510,8 @@ def test_native_code_gives_the_same_and_gradients_are_finite():
 BLOCKED = {
     "cells of vectors": (lambda: pt.floor(ps.MvNormal.dist(np.zeros(2), np.eye(2))), "multivariate"),
     "a wide matrix": (lambda: pt.dot(np.ones((2, 3)), z(3)), "square"),
+    "the largest clipped": (lambda: pt.max(pt.clip(z(3), 0.0, 1.0)), "density and atoms"),
+    "the square of a clipped": (lambda: pt.clip(z(3), -1.0, 1.0) ** 2, "density and atoms"),
     "picked twice": (lambda: z(3)[[0, 0]], "twice"),
     "picked by data": (lambda: z(3)[pt.ivector("idx")], "not known now"),
     "of one draw": (lambda: ps.MvNormal.dist(np.zeros(2), np.eye(2))[0], "depend on each other"),
@@ -529,3 +543,14 @@ def test_what_cannot_be_derived_says_where_and_what_to_do(name):
 def test_values_that_do_not_fit_are_refused():
     with pytest.raises(Exception, match="does not fit"):
         ps.logp(pt.cumsum(z(3)), np.zeros(4))
+
+
+def test_atoms_move_with_their_axes():
+    rv = 2.0 * pt.clip(z(2, 3), -1.0, 1.0).T
+    v = np.array([[2.0, 0.5], [-2.0, 1.0], [0.2, 2.0]])
+    expected = NORMAL.logpdf(v / 2) - np.log(2)
+    expected[v == 2.0], expected[v == -2.0] = NORMAL.logsf(1), NORMAL.logcdf(-1)
+    np.testing.assert_allclose(ps.logp(rv, v).eval(), expected)
+    np.testing.assert_allclose(ps.logp(rv, np.array([v, v])).eval(), [expected, expected])
+    with pytest.raises(ps.NotDerivable, match="several numbers together"):
+        ps.logcdf(ps.MvNormal.dist(np.zeros(2), np.eye(2)), np.zeros(2))

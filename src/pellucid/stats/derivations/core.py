@@ -89,6 +89,8 @@ class Drawn(Measure):
         return self.distribution.log_density(x)
 
     def log_tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
+        if self.event:
+            raise blocked(self.rv, "it is a draw of several numbers together", "Ask for the cdf of one of them.")
         strict_below = self.discrete and including == above
         return self.distribution.log_probability(ceil(x) - 1 if strict_below else x, above=above)
 
@@ -109,6 +111,12 @@ class Fitted(Measure):
     def tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
         """The log-probability of a half-line at a value with the variable's axes."""
         return super().log_tail(x, above=above, including=including)
+
+    def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
+        inner = getattr(self, "inner", [])
+        for m in [inner] if isinstance(inner, Measure) else inner:
+            check_pure(self.rv, m)
+        return self.discrete
 
     def log_density(self, x: TensorVariable) -> TensorVariable:
         return fitted(self.rv, x, self.density)
@@ -273,6 +281,12 @@ def log_interval(
     above_high = inner.log_tail(high, above=True, including=not includes_high)
     upper = ge(below_low, -np.log(2.0))
     return log_difference(switch(upper, above_low, below_high), switch(upper, above_high, below_low))
+
+
+def check_pure(rv: Variable, inner: Measure) -> None:
+    """Refuse what has both a density and values with probabilities of their own, such as clipped variables."""
+    if not isinstance(inner.is_atom(inner.rv), bool):
+        raise blocked(rv, f"{inner.rv} has a density and atoms", WRITE_INSTEAD)
 
 
 def number(x: Any) -> TensorVariable:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.stats.bounds import known
+from pellucid.stats.constraint import boolean as boolean_set
 from pellucid.stats.constraint import positive
 from pellucid.stats.derivations.core import (
     WRITE_INSTEAD,
@@ -23,7 +24,7 @@ from pellucid.stats.derivations.core import (
 )
 from pellucid.stats.derivations.monotone import stretches
 from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, eq, invert, neq, switch
-from pellucid.tensor.create import full
+from pellucid.tensor.create import extents_of, full
 from pellucid.tensor.index import GIVEN, Subtensor
 from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.shape import Join, stack
@@ -146,8 +147,8 @@ class Chosen(Fitted):
 
 def given_choice(components: Sequence[Any], choice: Variable, value: Any) -> list[Any]:
     """The components if the choice has a value: they may have it among their parameters."""
-    fixed = full(choice.type.shape, value, choice.type.dtype) if None not in choice.type.shape else None  # type: ignore[attr-defined]
-    return list(components) if fixed is None else replace_all(list(components), {choice: fixed})
+    fixed = full(extents_of(choice), value, choice.type.dtype)  # type: ignore[arg-type, attr-defined]
+    return replace_all(list(components), {choice: fixed})
 
 
 @derives("switch")
@@ -170,8 +171,9 @@ def switch_rule(rv: TensorVariable) -> Measure:
         if is_random(v) and stretches(v, rv):
             raise blocked(rv, f"{v} is one draw of shape {v.type.shape} for all of {rv.type.shape}",  # type: ignore[attr-defined]
                           "Draw it in the full shape.")  # fmt: skip
-    holds = measure(neq(condition, 0) if condition.type.dtype != "bool" else condition)  # type: ignore[attr-defined]
-    weights = [holds.log_density(as_tensor_variable(v)) for v in (True, False)]
+    boolean = known(boolean_set, condition)  # type: ignore[arg-type]  # then both probabilities have all their digits
+    holds = measure(condition if boolean else neq(condition, 0))
+    weights = [holds.log_density(as_tensor_variable(v)) for v in (1, 0)]
     parts = [*given_choice([a], condition, 1), *given_choice([b], condition, 0)]
     return Mixture(rv, weights, [component(v, rv) for v in parts], jointly=whole)
 

@@ -16,6 +16,7 @@ from pellucid.stats.derivations.core import (
     Measure,
     all_event,
     blocked,
+    check_pure,
     derives,
     is_random,
     log_interval,
@@ -300,6 +301,7 @@ class Folded(Measure):
         self.inner = measure(node.inputs[0])  # type: ignore[union-attr]
         if self.inner.event:
             raise blocked(rv, f"{self.inner.rv} is multivariate, and each element may have either sign", WRITE_INSTEAD)
+        check_pure(rv, self.inner)
         self.root, self.op, self.others = root, node.op, node.inputs[1:]  # type: ignore[union-attr]
         self.independent, self.discrete = self.inner.independent, self.inner.discrete
 

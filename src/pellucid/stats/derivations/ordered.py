@@ -12,6 +12,7 @@ from pellucid.stats.derivations.core import (
     Fitted,
     Measure,
     blocked,
+    check_pure,
     derives,
     fitted,
     log_difference,
@@ -37,6 +38,7 @@ from pellucid.tensor.types import Constant, TensorVariable
 
 def independent_elements(rv: TensorVariable, inner: Measure) -> None:
     """Refuse what has elements that depend on each other."""
+    check_pure(rv, inner)
     if inner.event or not inner.independent:
         raise blocked(rv, f"the elements of {inner.rv} depend on each other", WRITE_INSTEAD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class Moved(Fitted):
     def __init__(self, rv: TensorVariable):
         super().__init__(rv)
         self.inner = measure(only_random(rv))
-        order, rank = rv.owner.op.order, self.inner.rv.ndim  # type: ignore[union-attr, attr-defined]
+        self.order = order = rv.owner.op.order  # type: ignore[union-attr, attr-defined]
+        rank = self.inner.rv.ndim
         events = {a + rank for a in self.inner.event}
         if not events <= set(order):
             raise blocked(rv, "it drops an axis of one multivariate draw", "Index that axis away first.")
@@ -62,8 +64,14 @@ class Moved(Fitted):
         return self.inner.origin(dimshuffle(x, self.back))
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
-        found = self.inner.is_atom(dimshuffle(x, self.back)) if x.ndim == self.rv.ndim else self.inner.discrete
-        return found if isinstance(found, bool) else dimshuffle(found, self.batch)
+        found = self.inner.is_atom(self.inner.rv)
+        if isinstance(found, bool):
+            return found
+        return fitted(self.rv, x, lambda v: dimshuffle(self.atom_below(v), self.order))
+
+    def atom_below(self, x: TensorVariable) -> Any:
+        """Where the inner variable has atoms."""
+        return self.inner.is_atom(dimshuffle(x, self.back))
 
 
 @derives(DimShuffle)
