@@ -485,6 +485,11 @@ SMOOTH = {
         lambda: pt.switch(ps.Bernoulli.dist(pt.sigmoid(MU), shape=4), w(4), ps.Exponential.dist(SIGMA, shape=4)),
         [-30.0, 1.0, 1.0, 700.0]),
     "hurdle": (lambda: pt.switch(ps.Bernoulli.dist(pt.sigmoid(MU), shape=4), w(4), 0.0), [0.0, 1.0, 1.0, 0.0]),
+    "hurdle of positive numbers": (
+        lambda: pt.switch(ps.Bernoulli.dist(0.3, shape=4), ps.LogNormal.dist(MU, SIGMA, shape=4), 0.0),
+        [0.0, 1.0, 9.0, 0.0]),
+    "censored positive numbers": (
+        lambda: pt.clip(ps.LogNormal.dist(MU, SIGMA, shape=4), 1e-3, 2.0), [1e-3, 1.0, -1.0, 2.0]),
     "cumprod": (lambda: pt.cumprod(pt.exp(w(4))), [0.1, 1.0, 1.0, -0.5]),
     "product": (lambda: pt.dot(np.arange(16.0).reshape(4, 4) % 5 + np.eye(4), w(4)), [0.1, 1.0, 1.0, -0.5]),
     "joined": (lambda: pt.concatenate([w(2), pt.exp(w(2))]), [0.1, 1.0, 1.0, -0.5]),

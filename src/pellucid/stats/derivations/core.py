@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.traverse import ancestors, as_list, walk
+from pellucid.stats.bounds import bounds_of
 from pellucid.stats.recognise import NotDerivable, distribution_of, is_draw
 from pellucid.tensor.arithmetic import ceil, ge, switch
 from pellucid.tensor.broadcast import shape_error
@@ -281,6 +282,17 @@ def log_interval(
     above_high = inner.log_tail(high, above=True, including=not includes_high)
     upper = ge(below_low, -np.log(2.0))
     return log_difference(switch(upper, above_low, below_high), switch(upper, above_high, below_low))
+
+
+def inner_point(rv: Variable) -> float:
+    """A number inside the range of a variable, to compute with where a result is dropped.
+
+    Its gradient is dropped too, but only if it is finite: 0 times NaN is NaN.
+    """
+    low, high = bounds_of(rv)[:2]
+    if np.isinf(low):
+        return 0.0 if np.isinf(high) else high - 1.0
+    return low + 1.0 if np.isinf(high) else 0.5 * (low + high)
 
 
 def check_pure(rv: Variable, inner: Measure) -> None:

@@ -18,6 +18,7 @@ from pellucid.stats.derivations.core import (
     Measure,
     blocked,
     derives,
+    inner_point,
     is_random,
     measure,
     sources,
@@ -85,10 +86,11 @@ class Mixture(Fitted):
         somewhere = any_of(atoms)
         terms = []
         for m, atom in zip(self.components, atoms, strict=True):
-            own = m.log_density(x)
-            if atom is not True and somewhere is not False:
+            if atom is True or somewhere is False:
+                own = m.log_density(x)
+            else:
                 mere = somewhere if atom is False else bitwise_and(somewhere, invert(atom))
-                own = switch(mere, -np.inf, own)
+                own = switch(mere, -np.inf, m.log_density(switch(mere, inner_point(m.rv), x)))
             if self.jointly:
                 own = own.sum()
             terms.append(own)

@@ -18,6 +18,7 @@ from pellucid.stats.derivations.core import (
     blocked,
     check_pure,
     derives,
+    inner_point,
     is_random,
     log_interval,
     measure,
@@ -80,17 +81,13 @@ class Undone(Measure):
         return node.op(*inputs)  # type: ignore[union-attr]
 
     def inside(self, x: TensorVariable) -> tuple[TensorVariable | None, TensorVariable]:
-        """Where x lies in the range of the variable (None: everywhere), and x with another value of it elsewhere.
-
-        What is computed from that is dropped, but its gradient would be NaN, and 0 times NaN is NaN.
-        """
+        """Where x lies in the range of the variable (None: everywhere), and x with another value of it elsewhere."""
         b = bounds_of(self.rv)
         image = Interval("", (), 0, b.low, b.high, b.low_open, b.high_open)
         if known(image, x):
             return None, x
         within = image.check(x)
-        return within, switch(within, x, b.low + 1.0 if np.isinf(b.high) else b.high - 1.0 if np.isinf(b.low) else
-                              0.5 * (b.low + b.high))  # fmt: skip
+        return within, switch(within, x, inner_point(self.rv))
 
     def log_density(self, x: TensorVariable) -> TensorVariable:
         within, x = self.inside(x)

@@ -12,6 +12,7 @@ from pellucid.stats.derivations.core import (
     Measure,
     blocked,
     derives,
+    inner_point,
     log_interval,
     measure,
     number,
@@ -111,8 +112,9 @@ class Clipped(Measure):
 
     def log_density(self, x: TensorVariable) -> TensorVariable:
         atom = self.inner.log_tail(self.bound, above=not self.from_below, including=True)  # type: ignore[arg-type]
-        found = switch(eq(x, self.bound), atom, self.inner.log_density(x))
-        return switch(self.outside(x), -np.inf, found)
+        outside, at = self.outside(x), eq(x, self.bound)
+        within = self.inner.log_density(switch(bitwise_or(outside, at), inner_point(self.inner.rv), x))
+        return switch(outside, -np.inf, switch(at, atom, within))
 
     def log_tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
         found = self.inner.log_tail(x, above=above, including=including)
