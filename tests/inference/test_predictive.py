@@ -72,8 +72,8 @@ def test_the_seed_decides_and_not_the_threads_or_what_else_is_drawn(model, trace
     again = quietly(trace, model, var_names=["y", "line"])["posterior_predictive"]["y"]
     np.testing.assert_array_equal(first, again)
     monkeypatch.setattr(forward.os, "cpu_count", lambda: 5)
-    monkeypatch.setattr(forward, "BLOCK", 2**12)
     many = quietly(trace, model)["posterior_predictive"]["y"]
+    np.testing.assert_array_equal(first, many)
     monkeypatch.setattr(forward.os, "cpu_count", lambda: 1)
     np.testing.assert_array_equal(many, quietly(trace, model)["posterior_predictive"]["y"])
     other = pm.sample_posterior_predictive(trace, model, random_seed=2)["posterior_predictive"]["y"]

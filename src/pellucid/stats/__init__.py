@@ -10,7 +10,8 @@ from pellucid.stats import families
 from pellucid.stats.bijection import Bijection, Transform
 from pellucid.stats.bounds import known
 from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
-from pellucid.stats.draws import as_seed, draw, stream
+from pellucid.stats.draws import as_seed, stream
+from pellucid.stats.forward import draw
 from pellucid.stats.logprob import (
     NotDerivable,
     conditional_logp,

@@ -1,4 +1,4 @@
-"""Draw values of random variables, with streams of random numbers that are keyed by name."""
+"""Streams of random numbers, keyed by the names of the variables that are drawn from them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.compile.numpy import compile as interpret
 from pellucid.graph.nodes import Variable
-from pellucid.graph.traverse import as_list, explicit_graph_inputs, toposort
+from pellucid.graph.traverse import toposort
 from pellucid.tensor.draws import Draw, RngVariable
 
 
@@ -64,56 +63,3 @@ def generators_by_name(outputs: Sequence[Variable]) -> dict[RngVariable, list[st
             taken.add(name)
             found.setdefault(source, []).append(name)
     return found
-
-
-def draw(vars: Any, draws: int = 1, random_seed: Any = None) -> Any:  # PyMC's signature
-    """Draw values of random variables, or of any expressions of them, jointly.
-
-    Parameters
-    ----------
-    vars : variable or sequence of variables
-    draws : int
-        How many draws.
-    random_seed : int, sequence of int, or numpy.random.Generator, optional
-        By default the generators of the variables themselves are used, and advanced. With a seed each variable has a
-        stream keyed by the seed and its name (or its place, for variables without names), whatever else is drawn.
-
-    Returns
-    -------
-    array or list of arrays
-        One array for each variable, of the variable's shape, with `draws` as first axis if `draws` is not 1.
-
-    Examples
-    --------
-    >>> import pellucid.stats as ps
-    >>> x = ps.Normal.dist(0, 1, name="x")
-    >>> ps.draw(x, draws=3, random_seed=1).shape
-    (3,)
-    """
-    outputs = as_list(vars)
-    missing = [str(v) for v in explicit_graph_inputs(outputs)]
-    if missing:
-        raise ValueError(
-            f"To draw {', '.join(map(str, outputs))} a value is needed for {', '.join(missing)}: "
-            "replace it with pm.clone_replace."
-        )
-    sources = generators_by_name(outputs)
-    run = interpret(list(sources), outputs)
-    seed = None if random_seed is None else as_seed(random_seed)
-    state = [Source(v, names, seed) for v, names in sources.items()]
-    rows = [run(*[s.next() for s in state]) for _ in range(draws)]
-    found = [np.array(rows[0][i]) if draws == 1 else np.array([row[i] for row in rows]) for i in range(len(outputs))]
-    return found[0] if isinstance(vars, Variable) else found
-
-
-class Source:
-    """Where the randomness of one root comes from during a call of :func:`draw`."""
-
-    def __init__(self, variable: RngVariable, names: Sequence[str], seed: int | None):
-        self.generator = variable.get_value() if seed is None else stream(seed, names[0])
-        # Several draws from one root each start from a copy of its state: between calls it must be another.
-        self.renewed = len(names) > 1
-
-    def next(self) -> np.random.Generator:
-        """The generator for the next joint draw."""
-        return np.random.default_rng(self.generator.integers(2**63)) if self.renewed else self.generator

@@ -1,7 +1,8 @@
-"""Graphs with random draws evaluated at many rows of values at once: each op runs over one more axis in front."""
+"""Draw random variables, one by one or many rows at once: then each op runs over one more axis in front."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,20 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.compile.numpy import EvaluationError
 from pellucid.compile.numpy import compile as interpret
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.replace import replace_all
-from pellucid.graph.traverse import toposort
+from pellucid.graph.traverse import as_list, explicit_graph_inputs, toposort
 from pellucid.rewrite.pipeline import rewrite_graph
-from pellucid.stats.draws import as_seed, generators_by_name, stream_key
+from pellucid.stats.draws import as_seed, generators_by_name, stream, stream_key
 from pellucid.stats.logprob import extents_of_draw
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.draws import Draw, RngType, RngVariable, as_size
 from pellucid.tensor.types import TensorType, TensorVariable
 from pellucid.vectorize import batch_ndim, vectorize_node
 
-BLOCK = 2**20
-"""Bytes of results that one block of rows may take: few enough to stay in a processor's cache between two ops."""
+LEAST, MOST = 16, 4096
+"""The fewest and most rows of a block: the work for a block is to be little beside that for its rows, and its results
+are to stay in a processor's cache from one op to the next."""
+
+MEMORY = 2**26
+"""Bytes that the results of a block may take."""
 
 
 class Forward:
@@ -42,8 +48,9 @@ class Forward:
 
     def __init__(self, outputs: Sequence[TensorVariable], given: Sequence[TensorVariable]):
         self.outputs, self.given = list(outputs), list(given)
-        leaves: list[Any] = [v.type.variable(name=v.name) for v in given]
-        graphs: list[Any] = replace_all(self.outputs, dict(zip(given, leaves, strict=True)))
+        self.leaves: list[Any] = [v.type.variable(name=v.name) for v in given]
+        self.graphs: list[Any] = replace_all(self.outputs, dict(zip(given, self.leaves, strict=True)))
+        graphs, leaves = self.graphs, self.leaves
         self.names = generators_by_name(graphs)
         try:
             self.run = together(graphs, leaves, list(self.names))
@@ -63,32 +70,58 @@ class Forward:
             Of the given variables.
         rows : int
         random_seed : int or generator, optional
-            Each variable's draws depend on the seed and its name only, and not on the number of threads.
+            By default the generators of the variables themselves say how to go on, and move on.
+            Each variable's draws depend on the seed, its name and the number of rows, and not on what else is drawn
+            (unless a row takes megabytes) or on the number of threads.
         threads : int, optional
             By default one for each core.
         """
         arrays = [checked(v, a, rows) for v, a in zip(self.given, values, strict=True)]
-        seed = as_seed(random_seed) if self.names else 0
-        first = self.block(arrays, 0, min(rows, 1), seed, "first")
+        first = self.first_block(arrays, rows, seeds := self.seeds(random_seed))
         found = [np.empty((rows, *f.shape[1:]), f.dtype) for f in first]
-        width = sum(f.nbytes for f in first)
-        step = max(1, min(rows, BLOCK // max(width, 1)))
+        step = rows_of_block(rows, sum(f.nbytes for f in first))
 
         def fill(start: int) -> None:
             stop = min(start + step, rows)
-            for whole, part in zip(found, self.block(arrays, start, stop, seed, str(start)), strict=True):
+            for whole, part in zip(found, self.block(arrays, start, stop, seeds, str(start)), strict=True):
                 whole[start:stop] = part
 
         each_of(fill, range(0, rows, step), threads)
         return found
 
-    def block(self, arrays: Sequence[np.ndarray], start: int, stop: int, seed: int, key: str) -> list[np.ndarray]:
+    def seeds(self, random_seed: Any) -> list[int]:
+        """A number for each source of randomness."""
+        if random_seed is None:
+            return [int(v.get_value().integers(2**63)) for v in self.names]
+        return [as_seed(random_seed)] * len(self.names) if self.names else []
+
+    def first_block(self, arrays: Sequence[np.ndarray], rows: int, seeds: Sequence[int]) -> list[np.ndarray]:
+        """The outputs at the first row, if there is one: for their shapes, and to see whether rows can go together."""
+        try:
+            return self.block(arrays, 0, min(rows, 1), seeds, "first")
+        except EvaluationError:
+            if not self.vectorized:
+                raise
+        self.run, self.vectorized = in_turn(self.graphs, self.leaves, list(self.names)), False
+        return self.block(arrays, 0, min(rows, 1), seeds, "first")
+
+    def block(
+        self, arrays: Sequence[np.ndarray], start: int, stop: int, seeds: Sequence[int], key: str
+    ) -> list[np.ndarray]:
         """The outputs at some of the rows."""
         # SFC64 is seeded in full by a key, and half as slow as Philox, whose counter nothing here needs.
-        keys = [stream_key(seed, names[0], "row", key) for names in self.names.values()]
+        keys = [stream_key(s, names[0], "row", key) for s, names in zip(seeds, self.names.values(), strict=True)]
         generators = [np.random.Generator(np.random.SFC64(k)) for k in keys]
         found = self.run(stop - start, generators, [a[start:stop] for a in arrays])
         return [np.asarray(f) for f in found]
+
+
+def rows_of_block(rows: int, width: int) -> int:
+    """How many rows to compute together: a power of two that follows from how many there are, unless they are wide."""
+    step = min(max(LEAST, 2 ** math.ceil(math.log2(max(rows, 1) / 32 + 1))), MOST)
+    while step > 1 and step * width > MEMORY:
+        step //= 2
+    return step
 
 
 def checked(v: TensorVariable, array: np.ndarray, rows: int) -> np.ndarray:
@@ -175,5 +208,55 @@ def each_row(
 ) -> Iterator[list[Any]]:
     """The outputs at one row after the other; draws that share a root begin where it is, so each row gets its own."""
     for i in range(rows):
-        fresh = [np.random.default_rng(g.integers(2**63)) for g in generators]
+        fresh = [advanced(g) for g in generators]
         yield compiled(*fresh, *(a[i] for a in values))
+
+
+def draw(vars: Any, draws: int = 1, random_seed: Any = None) -> Any:  # PyMC's signature
+    """Draw values of random variables, or of any expressions of them, jointly.
+
+    Parameters
+    ----------
+    vars : variable or sequence of variables
+    draws : int
+        How many draws.
+    random_seed : int, sequence of int, or numpy.random.Generator, optional
+        By default the generators of the variables themselves are used, and advanced. With a seed each variable has a
+        stream keyed by the seed and its name (or its place, for variables without names), whatever else is drawn.
+
+    Returns
+    -------
+    array or list of arrays
+        One array for each variable, of the variable's shape, with `draws` as first axis if `draws` is not 1.
+
+    Examples
+    --------
+    >>> import pellucid.stats as ps
+    >>> x = ps.Normal.dist(0, 1, name="x")
+    >>> ps.draw(x, draws=3, random_seed=1).shape
+    (3,)
+    """
+    outputs: list[Any] = as_list(vars)
+    missing = [str(v) for v in explicit_graph_inputs(outputs)]
+    if missing:
+        raise ValueError(
+            f"To draw {', '.join(map(str, outputs))} a value is needed for {', '.join(missing)}: "
+            "replace it with pm.clone_replace."
+        )
+    found = draw_once(outputs, random_seed) if draws == 1 else Forward(outputs, [])([], draws, random_seed)
+    return found[0] if isinstance(vars, Variable) else found
+
+
+def draw_once(outputs: Sequence[Any], random_seed: Any) -> list[np.ndarray]:
+    """One joint draw: nothing is rewritten for it."""
+    sources = generators_by_name(outputs)
+    seed = 0 if random_seed is None else as_seed(random_seed)
+    given = [v.get_value() if random_seed is None else stream(seed, names[0]) for v, names in sources.items()]
+    # Several draws from one root each start from a copy of its state: the next call must find another.
+    given = [advanced(g) if len(names) > 1 else g for g, names in zip(given, sources.values(), strict=True)]
+    return [np.array(f) for f in interpret(list(sources), outputs)(*given)]
+
+
+def advanced(generator: np.random.Generator) -> np.random.Generator:
+    """A generator that follows from the state of another, which moves on."""
+    return np.random.default_rng(generator.integers(2**63))
