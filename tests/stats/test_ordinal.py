@@ -91,6 +91,19 @@ def test_in_models_the_probabilities_are_named():
     assert falling == -np.inf
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 16, 17])
+def test_few_and_many_cutpoints(kind, count):
+    dist, latent = KINDS[kind]
+    cutpoints, x = np.linspace(-2.0, 3.0, count), np.arange(count + 1)
+    expected = np.log(shares(latent(0.3), cutpoints))
+    np.testing.assert_allclose(ps.logp(dist(0.3, cutpoints), x).eval(), expected, rtol=1e-12)
+    c = pt.vector("c")  # of a length that is known later
+    for function in (ps.logp, ps.logcdf):
+        of_any = pm.function([c], function(dist(0.3, c), x))
+        np.testing.assert_allclose(of_any(cutpoints), function(dist(0.3, cutpoints), x).eval(), rtol=1e-13)
+
+
 def test_cutpoints_must_rise():
     with pytest.raises(ps.ParameterValueError, match="cutpoints of OrderedLogistic"):
         ps.OrderedLogistic.dist(0.0, [1.0, 0.0])

@@ -9,10 +9,9 @@ import numpy as np
 
 from pellucid.stats.constraint import Positive, Real, Structured, interval
 from pellucid.stats.distribution import Distribution, distribution, name_in_model
-from pellucid.tensor.arithmetic import clip, eq, ge, gt, switch
+from pellucid.tensor.arithmetic import clip, eq, ge, gt, maximum, minimum, switch
 from pellucid.tensor.create import arange
 from pellucid.tensor.draws import law
-from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import argmax
 from pellucid.tensor.reduce import sum as sum_
@@ -28,6 +27,10 @@ increasing = Structured(
     lambda c: all_(ge(c[..., 1:], c[..., :-1]), axis=-1),
 )
 Increasing = Annotated[Any, increasing]
+
+
+FAR = 800.0  # exp(-FAR) is 0
+FEW = 16  # cutpoints
 
 
 class Ordered(Distribution):
@@ -74,19 +77,25 @@ class Ordered(Distribution):
         return self.scaled(self.cutpoints - expand_dims(self.eta, -1), sigma)
 
     def end(self, k: Any) -> Any:
-        """Cutpoint number k in these units; the nearest one where there is none of that number."""
-        k = cast(clip(as_tensor_variable(k), 0, self.last - 1), "int64")
-        if self.cutpoints.ndim == 1:
-            chosen = self.cutpoints[k]
+        """Cutpoint number k in these units; the nearest one where there is none of that number.
+
+        A few cutpoints are chosen from one after another, which compiles to vector instructions.
+        """
+        k, n = as_tensor_variable(k), self.cutpoints.type.shape[-1]
+        if n is not None and 0 < n <= FEW:
+            chosen = self.cutpoints[..., 0]
+            for j in range(1, n):
+                chosen = switch(ge(k, j), self.cutpoints[..., j], chosen)
         else:
-            places = eq(expand_dims(k, -1), arange(dim(self.cutpoints, self.cutpoints.ndim - 1)))
+            places = eq(expand_dims(clip(k, 0, self.last - 1), -1), arange(self.last))
             chosen = sum_(switch(places, self.cutpoints, 0.0), axis=-1)
         return self.scaled(chosen - self.eta, self.sigma)
 
     def logp(self, x: Any) -> Any:
-        low, high, first, last = self.end(x - 1), self.end(x), eq(x, 0), eq(x, self.last)
-        inner = self.log_between(switch(first, high - 1.0, low), switch(last, low + 1.0, high))  # at the ends not read
-        return switch(first, self.log_below(high), switch(last, self.log_below(-low), inner))
+        low, high = self.end(x - 1), self.end(x)
+        below = 2.0 * minimum(high, 0.0) - FAR  # the outermost classes end so far out that nothing lies beyond
+        above = 2.0 * maximum(low, 0.0) + FAR
+        return self.log_between(switch(eq(x, 0), below, low), switch(eq(x, self.last), above, high))
 
     def logcdf(self, x: Any) -> Any:
         return self.log_below(self.end(x))
