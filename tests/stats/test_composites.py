@@ -504,3 +504,79 @@ def test_a_truncated_variable_starts_inside_its_bounds():
         pm.Truncated("k", pm.Poisson.dist(3), lower=5)
     assert all(np.all(np.isfinite(v)) for v in model.initial_point().values())
     assert np.isfinite(model.compile_logp(backend="numpy")(model.initial_point()))
+
+
+def user(mu, size):
+    """A log-normal variable of location mu."""
+    return pt.exp(pm.Normal.dist(mu, 1.0, size=size))
+
+
+def test_elements_of_batches_are_batches_of_other_sizes():
+    m = np.array([0.0, 1.0, 2.0])
+    for rv, part in [
+        (pm.CustomDist.dist(m, dist=user), lambda i: stats.lognorm(1, 0, np.exp(m[i]))),
+        (pm.CustomDist.dist(m, dist=user, size=(3,)), lambda i: stats.lognorm(1, 0, np.exp(m[i]))),
+        (pm.CustomDist.dist(0.5, dist=user, size=(3,)), lambda i: stats.lognorm(1, 0, np.exp(0.5))),
+        (pm.Truncated.dist(pm.Normal.dist(m, 1), lower=0), lambda i: stats.truncnorm(-m[i], np.inf, m[i])),
+    ]:
+        np.testing.assert_allclose(value(pm.logp(rv[1], 1.7)), part(1).logpdf(1.7), rtol=1e-12)
+        np.testing.assert_allclose(
+            value(pm.logp(rv[1:], [1.7, 2.0])), [part(1).logpdf(1.7), part(2).logpdf(2)], rtol=1e-12
+        )
+        node = rv.owner
+        single = node.op(node.inputs[0], pt.as_tensor_variable(np.array([2, 3])), *node.inputs[2:])[1]
+        assert value(single).shape == (2, 3)
+
+
+def test_missing_observations_of_a_custom_distribution_are_imputed():
+    with pm.Model() as model, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pm.CustomDist("y", 0.3, dist=user, observed=[1.0, np.nan, 0.5])
+    point = model.initial_point()
+    assert list(point) == ["y_unobserved"]
+    want = stats.lognorm(1, 0, np.exp(0.3)).logpdf([1, 0.5, 2.0]).sum()
+    np.testing.assert_allclose(model.compile_logp(backend="numpy")({"y_unobserved": np.array([2.0])}), want, rtol=1e-12)
+
+
+def walk():
+    return pm.GaussianRandomWalk.dist(0, 1, init_dist=pm.Normal.dist(), steps=3)
+
+
+NESTED = [  # composites of composites, and the log-density of one part each at a value
+    (
+        lambda *parts: pm.Mixture.dist(W, list(parts)),
+        walk, lambda: pm.AR.dist([0.5], init_dist=pm.Normal.dist(), steps=3),
+    ),
+    (lambda *parts: pm.Mixture.dist(W, list(parts)), lambda: pm.CustomDist.dist(0.0, dist=user), pm.Normal.dist),
+    (
+        lambda *parts: pm.Mixture.dist(W, list(parts)),
+        lambda: pm.Truncated.dist(pm.Gamma.dist(2, 1), 1), lambda: pm.Mixture.dist(W, pm.Normal.dist([0, 4], 1)),
+    ),
+    (
+        lambda *parts: pm.Mixture.dist(W, list(parts)),
+        lambda: pm.MvNormal.dist(np.zeros(2), np.eye(2)), lambda: pm.MvStudentT.dist(3, mu=np.ones(2), scale=np.eye(2)),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(NESTED)))
+def test_composites_of_composites(case):
+    compose, first, second = NESTED[case]
+    rv = compose(first(), second())
+    drawn = pm.draw(rv, 3, random_seed=1)
+    want = np.logaddexp(np.log(0.3) + value(pm.logp(first(), drawn)), np.log(0.7) + value(pm.logp(second(), drawn)))
+    np.testing.assert_allclose(value(pm.logp(rv, drawn)), want, rtol=1e-12)
+    assert pickle.loads(pickle.dumps(rv)).owner.op == rv.owner.op  # noqa: S301
+
+
+def test_walks_with_mixed_innovations_and_a_batch():
+    mixed = pm.Mixture.dist(W, pm.Normal.dist([0, 4], 1))
+    rv = pm.RandomWalk.dist(pm.Normal.dist([0.0, 1.0], 1), mixed, steps=3)
+    x = np.random.default_rng(1).normal(size=(2, 4))
+    want = stats.norm([0, 1], 1).logpdf(x[:, 0]) + value(pm.logp(mixed, np.diff(x))).sum(-1)
+    np.testing.assert_allclose(value(pm.logp(rv, x)), want, rtol=1e-12)
+    custom = pm.RandomWalk.dist(pm.Normal.dist(), pm.CustomDist.dist([0.0, 1.0], dist=user), steps=3)
+    assert pm.draw(custom).shape == (2, 4)
+    up = np.cumsum(np.abs(x), -1)
+    want = stats.norm.logpdf(up[:, 0]) + stats.lognorm(1, 0, np.exp([[0], [1]])).logpdf(np.diff(up)).sum(-1)
+    np.testing.assert_allclose(value(pm.logp(custom, up)), want, rtol=1e-12)

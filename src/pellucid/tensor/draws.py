@@ -264,6 +264,8 @@ def as_size(size: Any) -> Variable:
     extents = as_extents(size, "size")
     if all(isinstance(n, int) for n in extents):
         return constant(np.array(extents, "int64"))
+    if isinstance(size, TensorVariable) and size.type.shape == (len(extents),) and size.dtype == "int64":
+        return size  # whole, so that a constant that takes its place is seen as one
     return stack([as_tensor_variable(n, dtype="int64") for n in extents])
 
 

@@ -76,9 +76,10 @@ class Structure:
         """Draws of the composite."""
         return self.family.sample(self, rng, size, *arrays)
 
-    def support(self, parameters: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> Sequence[Extent]:
-        """The lengths of one draw."""
-        return self.family.support_lengths(self, parameters, extents)
+    def support(self, parameters: Sequence[Any], extents: Sequence[Sequence[Extent]]) -> Sequence[Extent]:
+        """The lengths of one draw; parameters that are known are given as numbers."""
+        tensors = [as_tensor_variable(p) for p in parameters]
+        return self.family.support_lengths(self, tensors, extents)
 
 
 @dataclass(frozen=True, eq=False)

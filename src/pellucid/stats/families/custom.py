@@ -28,8 +28,6 @@ from pellucid.vectorize import vectorize_graph
 
 GIVEN = "the shape that was asked for"
 """The name of the parameter that holds the lengths of one draw, where nothing else says what they are."""
-SIZE = "size"
-"""The name of the parameter that holds the size for which a graph was written."""
 
 
 class CustomDist(Composite):
@@ -150,30 +148,30 @@ class CustomDist(Composite):
         options: dict[str, Any],
     ) -> TensorVariable:
         """A random variable that a graph draws."""
-        supp = len(shapes.draw)
-        size = asked_size(options, supp, name)
-        recipe = traced(dist, recipe, name, labels, values, 0 if size is None else len(size))
-        if size:
-            labels, values = [*labels, SIZE], [*values, as_tensor_variable(as_size(size))]
+        supp, size = len(shapes.draw), asked_size(options, len(shapes.draw), name)
+        own = [len(p) for p in shapes.parameters]
+        if not shapes.given and size is not None:  # what does not broadcast with the batch is a parameter as a whole
+            own = [0 if broadcasts(v, size) else v.ndim for v in values]
+        batch = (
+            len(size) if size is not None else max([v.ndim - n for v, n in zip(values, own, strict=True)], default=0)
+        )
+        recipe = traced(dist, replace(recipe, core=tuple(own)), name, labels, values, batch)
         out: Any = recipe.graph.outputs[0]  # type: ignore[union-attr]
-        if out.ndim < supp:
+        if out.ndim - supp != batch and size is None:  # it does not heed the size, and so makes its own
+            recipe = traced(dist, replace(recipe, core=tuple(v.ndim for v in values)), name, labels, values, 0)
+            out = recipe.graph.outputs[0]  # type: ignore[union-attr]
+            batch = max(out.ndim - supp, 0)
+            size = graph_extents(recipe, values)[:batch]
+        if out.ndim - supp != batch:
             raise ValueError(
-                f"dist of {name} returns {out} of {out.ndim} axes, but one draw has {supp} ({shapes}). "
+                f"dist of {name} returns {out} of shape {out.type.shape}, which does not fit {batch} batch axes and "
+                f"{supp} axes of one draw ({shapes}): give size= to the distributions in it, or ndim_supp=. "
                 f"At {describe(user_line())}"
             )
-        count = out.ndim - supp
-        if size is None:
-            size = graph_extents(recipe, values)[:count]
-        elif len(size) != count:
-            raise ValueError(
-                f"dist of {name} returns {out} of shape {out.type.shape}, which does not fit {len(size)} batch axes "
-                f"and {supp} axes of one draw: give size= to the distributions in it, or ndim_supp=. "
-                f"At {describe(user_line())}"
-            )
-        own = tuple((label, v.ndim) for label, v in zip(labels, values, strict=True))
-        structure = Structure(cls, own, (), (), out.dtype, supp, replace(recipe, batch_ndim=count), name)
+        recipe = replace(recipe, batch_ndim=batch)
+        structure = Structure(cls, tuple(zip(labels, recipe.core, strict=True)), (), (), out.dtype, supp, recipe, name)
         kept = {k: v for k, v in options.items() if k not in ("shape", "size")}
-        return cls.make(structure, values, size=size, **kept)
+        return cls.make(structure, values, size=size or None, **kept)
 
     @property
     def recipe(self) -> Recipe:
@@ -187,8 +185,7 @@ class CustomDist(Composite):
 
     @classmethod
     def count_given(cls, structure: Structure) -> int:
-        graph, last = structure.facts.graph, structure.own[-1][0] if structure.own else ""
-        return len(structure.own) - (last == (GIVEN if graph is None else SIZE))
+        return len(structure.own) - (bool(structure.own) and structure.own[-1][0] == GIVEN)
 
     def missing(self, what: str) -> Undefined:
         """The error for a function that was not given."""
@@ -201,35 +198,42 @@ class CustomDist(Composite):
         recipe, supp = self.recipe, self.law.ndim_supp
         ndim = recipe.batch_ndim + supp
         ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
-        if x.ndim > ndim or ranks != [v.ndim for v in self.own]:
+        if x.ndim > ndim or any(v.ndim > rank for v, rank in zip(self.own, ranks, strict=True)):
             return self.batched(what, x)
-        if x.ndim < ndim:
+        if x.ndim < ndim and not recipe.sized:
             x = broadcast_to(x, graph_extents(recipe, self.own))
-        found = self.of_graph(what, x)
-        extra = found.ndim - (x.ndim - supp)
-        return sum_(found, axis=tuple(range(-extra, 0))) if supp and extra > 0 else found
+        lead = max(x.ndim - supp, 0)
+        found = self.of_graph(what, x, batch=(lengths(x)[:lead], x.type.shape[:lead]))
+        inner = found.ndim - recipe.batch_ndim
+        found = sum_(found, axis=tuple(range(-inner, 0))) if supp and inner > 0 else found
+        wanted = max([lead, *(v.ndim - core for v, core in zip(self.own, recipe.core, strict=True))])
+        return found[(0,) * (found.ndim - wanted)] if found.ndim > wanted else found
 
-    def of_graph(self, make: Callable[..., Any], *arguments: TensorVariable) -> TensorVariable:
+    def of_graph(self, make: Callable[..., Any], *arguments: TensorVariable, batch: Any = ((), ())) -> TensorVariable:
         """What is made of the graph's random variable, whose parameters are given, even if they are random."""
-        values = [*self.own, *arguments]
+        values = [*self.recipe.inputs(self.own, batch), *arguments]
         leaves = [v.type.variable(name=v.name) if is_random(v) else v for v in values]
-        found = make(self.recipe.applied(leaves[: len(self.own)]), *leaves[len(self.own) :])
+        count = len(values) - len(arguments)
+        found = make(self.recipe.applied(leaves[:count]), *leaves[count:])
         return replace_all([found], {a: v for a, v in zip(leaves, values, strict=True) if a is not v})[0]  # type: ignore[return-value]
 
     def batched(self, what: Callable[..., Any], x: TensorVariable) -> TensorVariable:
         """The same where parameters or x have more axes than when the graph was written."""
         recipe = self.recipe
         ndim = recipe.batch_ndim + self.law.ndim_supp
-        value = TensorType(x.dtype, x.type.shape[x.ndim - ndim :]).variable()
+        value = TensorType(x.dtype, x.type.shape[max(x.ndim - ndim, 0) :]).variable()
         parameters: list[Any] = [p.type.variable() for p in recipe.parameters]
         core = self.of(*parameters)
-        whole = [self.without_batch(v, p.ndim) for v, p in zip(self.own, parameters, strict=True)]
+        whole = [
+            self.without_ones(v, p.ndim, n)
+            for v, p, n in zip(recipe.aligned(self.own), parameters, recipe.core, strict=True)
+        ]
         return vectorize_graph(core.derived(what, value), dict(zip([*parameters, value], [*whole, x], strict=True)))
 
-    def without_batch(self, v: TensorVariable, ndim: int) -> TensorVariable:
-        """A parameter with more than its `ndim` axes, without those of length 1 for the batch of the graph."""
+    def without_ones(self, v: TensorVariable, ndim: int, core: int) -> TensorVariable:
+        """A parameter of more than `ndim` axes, without those of length 1 for batch axes that it does not have."""
         lead = v.ndim - ndim
-        ones = min(max(lead, 0), self.recipe.batch_ndim)
+        ones = min(max(lead, 0), self.recipe.batch_ndim - (ndim - core))
         return v[(*[slice(None)] * (lead - ones), *[0] * ones)] if ones else v
 
     def logp(self, x: Any) -> Any:
@@ -309,10 +313,11 @@ DensityDist = CustomDist
 
 @dataclass(frozen=True)
 class Axes:
-    """The axes of one value of each parameter, and of one draw, by label."""
+    """The axes of one value of each parameter, and of one draw, by label; `given` if the user said the former."""
 
     parameters: tuple[tuple[str, ...], ...]
     draw: tuple[str, ...]
+    given: bool = True
 
     def __str__(self) -> str:
         left = ",".join(f"({','.join(p)})" for p in self.parameters)
@@ -326,7 +331,7 @@ def read_signature(
     if signature is None:
         counts = [0] * len(values) if ndims_params is None else list(ndims_params)
         labels = [tuple(f"p{i}_{k}" for k in range(n)) for i, n in enumerate(counts)]
-        found = Axes(tuple(labels), tuple(f"draw_{k}" for k in range(ndim_supp or 0)))
+        found = Axes(tuple(labels), tuple(f"draw_{k}" for k in range(ndim_supp or 0)), ndims_params is not None)
     else:
         sides = signature.split("->")
         parts = [[tuple(re.findall(r"\w+", p)) for p in re.findall(r"\(([^()]*)\)", side)] for side in sides]
@@ -354,6 +359,12 @@ def names_of(function: Callable[..., Any] | None, count: int, first: int = 0) ->
         listed = []
     plain = [p.name for p in listed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [plain[i] if i < len(plain) else f"parameter{i}" for i in range(count)]
+
+
+def broadcasts(v: TensorVariable, size: Sequence[Any]) -> bool:
+    """Whether a parameter is known to broadcast with a batch."""
+    pairs = zip(v.type.shape, size[len(size) - v.ndim :], strict=False)
+    return v.ndim <= len(size) and all(a in (1, None) or not isinstance(b, int) or a == b for a, b in pairs)
 
 
 def asked_size(options: dict[str, Any], supp: int, name: str) -> list[Any] | None:

@@ -16,10 +16,10 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import graph_inputs, toposort
 from pellucid.stats import support_point
-from pellucid.stats.families.composite import generator_from
+from pellucid.stats.families.composite import common_batch, generator_from
 from pellucid.tensor.body import Body, extend_extents
 from pellucid.tensor.broadcast import Extent
-from pellucid.tensor.draws import Draw, RngVariable, count_of_generators, lengths
+from pellucid.tensor.draws import Draw, RngVariable, as_size, count_of_generators, lengths
 from pellucid.tensor.loop import Scan
 from pellucid.tensor.types import Constant, TensorType, TensorVariable
 
@@ -37,6 +37,10 @@ class Recipe:
         What ``dist=`` returned, as a function of its generators, the parameters, and the size if there was one.
     generators : int
         How many generators the graph has.
+    core : tuple of int
+        How many axes of each parameter belong to one draw; those before them are its batch.
+    sized : bool
+        Whether the graph has an input for the size.
     batch_ndim : int
         The number of batch axes of what the graph computes.
     """
@@ -48,17 +52,35 @@ class Recipe:
     axes: tuple[tuple[int, int], ...] = ()
     graph: FunctionGraph | None = None
     generators: int = 0
+    core: tuple[int, ...] = ()
+    sized: bool = False
     batch_ndim: int = 0
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
-        """The parameters as inputs of the graph; the size is the last."""
-        return self.graph.inputs[self.generators :] if self.graph else ()
+        """The parameters as inputs of the graph."""
+        return self.graph.inputs[self.generators : self.generators + len(self.core)] if self.graph else ()
 
-    def applied(self, parameters: Sequence[Any]) -> Any:
-        """What the graph computes for these parameters."""
+    def aligned(self, values: Sequence[Any]) -> list[Any]:
+        """Parameters, arrays or tensors, with leading axes of length 1 where they have fewer axes than in the graph."""
+        missing = [p.type.ndim - v.ndim for p, v in zip(self.parameters, values, strict=True)]  # type: ignore[attr-defined]
+        return [v[(*[None] * n, ...)] if n > 0 else v for v, n in zip(values, missing, strict=True)]
+
+    def size(self, values: Sequence[TensorVariable], *others: tuple[Sequence[Extent], Sequence[int | None]]) -> Any:
+        """The size to draw for parameters, and for a batch given by its lengths and its static shape."""
+        leads = [(v, v.ndim - core) for v, core in zip(values, self.core, strict=True)]
+        rows = [(lengths(v)[:lead], v.type.shape[:lead]) for v, lead in leads if lead > 0]
+        batch = common_batch([*rows, *others])
+        return as_size([*[1] * (self.batch_ndim - len(batch)), *batch])
+
+    def inputs(self, values: Sequence[TensorVariable], *others: Any) -> list[Any]:
+        """The inputs of the graph after the generators: the parameters, and the size if there is one."""
+        return [*self.aligned(values), *([self.size(values, *others)] if self.sized else [])]
+
+    def applied(self, inputs: Sequence[Any]) -> Any:
+        """What the graph computes for these inputs."""
         generators: Any = self.graph.inputs[: self.generators]  # type: ignore[union-attr]
-        return self.graph.on([*generators, *parameters])[0]  # type: ignore[union-attr]
+        return self.graph.on([*generators, *inputs])[0]  # type: ignore[union-attr]
 
     def __getstate__(self) -> Any:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -77,8 +99,9 @@ def traced(
     values: Sequence[TensorVariable],
     batch: int,
 ) -> Recipe:
-    """The recipe with the graph that `dist` writes for parameters of these types."""
-    dummies = [v.type.variable(name=label) for v, label in zip(values, labels, strict=True)]
+    """The recipe with the graph that `dist` writes for parameters of these types and a size for so many axes."""
+    kinds = [v.type if core == v.ndim else open_type(v.type) for v, core in zip(values, recipe.core, strict=True)]
+    dummies = [kind.variable(name=label) for kind, label in zip(kinds, labels, strict=True)]
     shown = [v if is_count(v) else d for v, d in zip(values, dummies, strict=True)]
     size = TensorType("int64", (batch,)).variable(name="size") if batch else None
     before = count_of_generators()
@@ -92,7 +115,13 @@ def traced(
     roots = list(graph_inputs([out], blockers=inputs))
     generators = [v for v in roots if isinstance(v, RngVariable)]
     check_own(name, out, [v for v in generators if v.born < before], roots, set(inputs))
-    return replace(recipe, graph=FunctionGraph([*generators, *inputs], [out]), generators=len(generators))
+    graph = FunctionGraph([*generators, *inputs], [out])
+    return replace(recipe, graph=graph, generators=len(generators), sized=size is not None)
+
+
+def open_type(kind: TensorType) -> TensorType:
+    """A type for any length of the axes that do not stretch: the batch may be another one later."""
+    return TensorType(kind.dtype, tuple(1 if n == 1 else None for n in kind.shape))
 
 
 def is_count(v: TensorVariable) -> bool:
@@ -124,20 +153,22 @@ def check_own(
 
 
 def graph_extents(
-    recipe: Recipe, parameters: Sequence[Variable], extents: Sequence[Sequence[Extent]] | None = None
+    recipe: Recipe, parameters: Sequence[Any], extents: Sequence[Sequence[Extent]] | None = None
 ) -> list[Extent]:
     """The lengths of what the graph computes, in terms of the parameters."""
     graph: Any = recipe.graph
     out = graph.outputs[0]
     if None not in out.type.shape:
         return list(out.type.shape)
+    given = recipe.inputs(parameters)
     known: dict[Variable, Any] = dict.fromkeys(graph.inputs[: recipe.generators], ())
-    known.update(zip(recipe.parameters, extents or [lengths(p) for p in parameters], strict=True))
-    if out not in known:
-        extend_extents(graph.toposort(), known)
+    for leaf, v, own in zip(recipe.parameters, given, extents or map(lengths, parameters), strict=False):
+        known[leaf] = [*[1] * (v.ndim - len(own)), *own]
+    known.update((v, v.type.shape) for v in graph.inputs if v not in known)
+    extend_extents(graph.toposort(), known)
     found = [n if s is None else s for n, s in zip(known[out], out.type.shape, strict=True)]
     symbolic = [n for n in found if isinstance(n, Variable)]
-    swapped = iter(replace_all(symbolic, dict(zip(recipe.parameters, parameters, strict=True))))
+    swapped = iter(replace_all(symbolic, dict(zip(graph.inputs[recipe.generators :], given, strict=True))))
     return [next(swapped) if isinstance(n, Variable) else n for n in found]
 
 
@@ -145,13 +176,15 @@ def draw_graph(recipe: Recipe, rng: np.random.Generator, size: tuple[int, ...], 
     """Draws by evaluating the graph: once, or for each element of the axes that the batch has gained since."""
     extra = len(size) - recipe.batch_ndim
     ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
-    if extra <= 0 and all(a.ndim == n for a, n in zip(arrays, ranks, strict=True)):
-        return evaluate(recipe, rng, arrays)
-    found: Any = np.empty(size[:extra], object)
+    if extra <= 0:
+        found = evaluate(recipe, rng, (*[1] * -extra, *size), recipe.aligned(arrays))
+        return found[(0,) * -extra]
+    each: Any = np.empty(size[:extra], object)
     for place in np.ndindex(*size[:extra]):
-        found[place] = evaluate(recipe, rng, [one_of(a, n, place) for a, n in zip(arrays, ranks, strict=True)])
-    drawn = list(found.ravel())
-    return np.stack(drawn).reshape(*size[:extra], *drawn[0].shape)
+        inner = [one_of(a, n, place) for a, n in zip(recipe.aligned(arrays), ranks, strict=True)]
+        each[place] = evaluate(recipe, rng, size[extra:], inner)
+    drawn = list(each.ravel())
+    return np.stack(drawn).reshape(*size[:extra], *drawn[0].shape) if drawn else np.empty((*size,))
 
 
 def one_of(a: np.ndarray, ndim: int, place: tuple[int, ...]) -> np.ndarray:
@@ -161,11 +194,24 @@ def one_of(a: np.ndarray, ndim: int, place: tuple[int, ...]) -> np.ndarray:
     return a[index + (0,) * (len(lead) - len(index))]
 
 
-def evaluate(recipe: Recipe, rng: np.random.Generator, arrays: Sequence[Any]) -> np.ndarray:
+def evaluate(recipe: Recipe, rng: np.random.Generator, size: tuple[int, ...], arrays: Sequence[Any]) -> np.ndarray:
     """One evaluation of the graph; a single generator is the one given, so that draws are those of its contents."""
     count = recipe.generators
     generators = [rng] if count == 1 else [generator_from(rng) for _ in range(count)]
-    return recipe.run(*generators, *arrays)[0]
+    if not recipe.sized:
+        return recipe.run(*generators, *arrays)[0]
+    filled = [
+        fill_batch(a, p.type.shape, core, size)  # type: ignore[attr-defined]
+        for a, p, core in zip(arrays, recipe.parameters, recipe.core, strict=True)
+    ]
+    return recipe.run(*generators, *filled, np.array(size, "int64"))[0]
+
+
+def fill_batch(a: np.ndarray, static: Sequence[int | None], core: int, size: Sequence[int]) -> np.ndarray:
+    """A parameter repeated over the batch along the axes that the graph does not know to stretch."""
+    lead = a.ndim - core
+    batch = [1 if s == 1 else n for s, n in zip(static[:lead], size[len(size) - lead :], strict=True)] if lead else []
+    return np.broadcast_to(a, (*batch, *a.shape[lead:]))
 
 
 def at_typical_values(out: TensorVariable) -> TensorVariable:
