@@ -104,8 +104,21 @@ def test_do_with_an_expression_of_the_variable_itself(model):
     assert abs(np.median(y[:, 0] - twice)) < 0.1  # the noise's median is 0, its scale at most about 3
     with pytest.warns(UserWarning, match="'do_s'"):
         wide = pm.do(model, {"s": model["s"] * 10})
-    assert names(wide.free_RVs) == ["mu", "s", "u"]
+    assert names(wide.free_RVs) == ["s", "mu", "u"]
     assert np.isfinite(logp(wide))
+
+
+def test_flat_vectors_are_in_the_order_that_pymc_gives_them():
+    """The order that PyMC 6.4 reports for this model, after both functions."""
+    with pm.Model() as model:
+        a, b, c = (pm.Normal(n) for n in "abc")
+        s, t = pm.HalfNormal("s"), pm.HalfNormal("t")
+        z = pm.Normal("z")
+        x = pm.Normal("x", a * z, s)
+        pm.Normal("y", c * x + b * z, t)
+    observed = pm.observe(model, {"z": 0.1, "x": 0.2, "y": 0.3})
+    assert names(observed.free_RVs) == ["t", "b", "s", "a", "c"]
+    assert names(pm.do(model, {"x": 0.0}).free_RVs) == ["t", "z", "b", "c", "y", "s", "a"]
 
 
 def test_an_intervention_that_cannot_be(model):

@@ -106,3 +106,24 @@ def settle(model: Model) -> None:
     """Put the free random variables in an order in which each stands behind those that it depends on."""
     place: dict[Any, int] = {node: i for i, node in enumerate(toposort(model.free_RVs))}
     model.free_RVs.sort(key=lambda rv: place[rv.owner])
+
+
+def settle_as_pymc(model: Model) -> None:
+    """The same in the order in which PyMC lists what it makes by `do` and `observe`, so that flat vectors agree.
+
+    It is that of a walk from the last variable to the first, each behind its inputs, and these from the last to the
+    first.
+    """
+    others = [v for v in model.named_vars.values() if v not in {*model.basic_RVs, *model.potentials}]
+    free, seen = dict.fromkeys(model.free_RVs), set()
+    found = []
+    stack: list[tuple[Any, bool]] = [(v, False) for v in [*model.basic_RVs, *model.potentials, *others]]
+    while stack:
+        v, done = stack.pop()
+        if done and v in free:
+            found.append(v)
+        elif not done and v not in seen:
+            seen.add(v)
+            stack.append((v, True))
+            stack.extend((u, False) for u in (v.owner.inputs if v.owner is not None else ()))
+    model.free_RVs[:] = found

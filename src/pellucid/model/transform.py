@@ -18,7 +18,7 @@ from pellucid.model.logprob import value_variable
 from pellucid.model.model import Model
 from pellucid.model.observed import as_observed, check_fits, complete_array, convert
 from pellucid.model.shapes import current_shape
-from pellucid.model.surgery import adopt, erase, exchange, forget, settle
+from pellucid.model.surgery import adopt, erase, exchange, forget, settle_as_pymc
 from pellucid.model.variables import same_value
 from pellucid.stats import NotDerivable, logp
 from pellucid.tensor.broadcast import ShapeError
@@ -81,6 +81,7 @@ def do(
         found = intervene(model, found, named_variable(found, key, "do"), value, shared=make_interventions_shared)
     if found is model:
         found = exchange(model)
+    settle_as_pymc(found)
     return prune_vars_detached_from_observed(found) if prune_vars else found
 
 
@@ -118,7 +119,6 @@ def shadowed(model: Model, v: Any, expression: TensorVariable) -> Model:
     copy.deterministics.append(stand_in)
     if v in model.rvs_to_values:
         adopt(copy, model, v, {u: u for u in (v, model.rvs_to_values[v])})
-        settle(copy)
     else:
         (copy.deterministics if v in model.deterministics else copy.data_vars).append(v)
     if str(v.name) in model.named_vars_to_dims:
@@ -200,6 +200,7 @@ def observe(model: Model, vars_to_observations: Mapping[Any, Any]) -> Model:
                 f"observe: '{v}' is {kind}; what can be observed are free random variables and deterministics. {here()}"
             )
         copy = with_observation(copy, v, data)
+    settle_as_pymc(copy)
     return copy
 
 
@@ -228,7 +229,6 @@ def partly_observed(model: Model, v: TensorVariable, data: Any, missing: np.ndar
     copy = exchange(model, {v: parts.whole})
     copy.deterministics.append(parts.whole)
     imputation.register_parts(copy, parts, name, data, default_transform=model.rvs_to_transforms[v])
-    settle(copy)
     return copy
 
 
