@@ -100,6 +100,60 @@ class MvStudentT(Distribution):
 
     In place of `scale` (also called `Sigma` or `cov`, though it is not the covariance) its inverse `tau` or its
     Cholesky factor `chol` may be given. The mean is `mu` for nu > 1, the covariance nu / (nu - 2) * scale for nu > 2.
+    """
+
+    nu: Positive
+    mu: RealVector
+    chol: LowerCholesky
+    support = real_vector
+    law = multivariate_t_law
+    arguments = "nu"
+    alternatives = (
+        given(lambda nu, mu, scale: (nu, mu, cholesky(scale)), scale=positive_definite),
+        given(lambda nu, mu, Sigma: (nu, mu, cholesky(Sigma)), Sigma=positive_definite),
+        given(lambda nu, mu, cov: (nu, mu, cholesky(cov)), cov=positive_definite),
+        given(lambda nu, mu, tau: (nu, mu, cholesky(inv(tau))), tau=positive_definite),
+    )
+    formula = (
+        r"\frac{\Gamma((\nu+k)/2)}{\Gamma(\nu/2) (\nu\pi)^{k/2} |\Sigma|^{1/2}} "
+        r"\left(1 + \tfrac{1}{\nu} (x-\mu)^T \Sigma^{-1} (x-\mu)\right)^{-(\nu+k)/2}"
+    )
+    source = "https://en.wikipedia.org/wiki/Multivariate_t-distribution"
+    oracle = "stats.multivariate_t(mu, chol @ chol.T, nu)"
+
+    @classmethod
+    def dist(
+        cls,
+        nu: Any,
+        *,
+        Sigma: Any = None,
+        mu: Any = 0.0,
+        scale: Any = None,
+        cov: Any = None,
+        tau: Any = None,
+        chol: Any = None,
+        lower: bool = True,
+        **options: Any,
+    ) -> TensorVariable:
+        named = {"Sigma": Sigma, "scale": scale, "cov": cov, "tau": tau, "chol": chol}
+        matrices = as_matrices(cls, named, lower=lower)
+        return super().dist(nu=nu, mu=as_mean(mu, matrices), **matrices, **options)
+
+    def logp(self, x: Any) -> Any:
+        z, log_det, k = standardized(self.chol, x - self.mu)
+        nu, distance = self.nu, sum_(sqr(z), axis=-1)
+        tail = -0.5 * (nu + k) * log1p(distance / nu)
+        return tail + log_rising(0.5 * nu, 0.5 * k) - log_det - k * HALF_LOG_TWO_PI
+
+    def mean(self) -> Any:
+        nu = expand_dims(self.nu, -1)
+        return switch(nu > 1.0, self.mu, np.nan)
+
+    def support_point(self) -> Any:
+        return self.mu
+
+
+def as_matrices(cls: type[Distribution], given_by: Mapping[str, Any], *, lower: bool) -> dict[str, TensorVariable]:
     """The one matrix that is given, under its name; a factor is turned so that it is lower triangular."""
     found = {label: as_tensor_variable(m) for label, m in given_by.items() if m is not None}
     if len(found) != 1:
