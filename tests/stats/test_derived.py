@@ -9,6 +9,7 @@ import pellucid.tensor as pt
 from pellucid.compile.function import function
 from pellucid.diff import grad
 from pellucid.stats.logprob import transformed_conditional_logp
+from pellucid.tensor.folds import ifelse
 from pellucid.tensor.scan import scan
 from pellucid.tensor.subgraph import OpFromGraph
 
@@ -342,6 +343,30 @@ def test_mixtures_of_rare_components_and_of_parameters():
     v = pt.vector("v")
     expected = np.logaddexp(np.log(0.3) + stats.norm(5).logpdf([0.1, 4]), np.log(0.7) + stats.norm(-2).logpdf([0.1, 4]))
     np.testing.assert_allclose(ps.logp(itself, v).eval({n: 2, v: [0.1, 4.0]}), expected)
+
+
+def test_several_conditions_on_one_choice():
+    w, x = np.array([0.2, 0.5, 0.3]), np.array([-0.5, 0.4, 3.0, 6.0])
+    k = ps.Categorical.dist(w, shape=4)
+    rv = pt.switch(pt.eq(k, 0), z(4), pt.switch(pt.eq(k, 1), pt.exp(z(4)), ps.Normal.dist(5.0, k, shape=4)))
+    with np.errstate(divide="ignore"):
+        parts = [NORMAL.logpdf(x), stats.lognorm(1.2, 0, np.exp(0.3)).logpdf(x), stats.norm(5, 2).logpdf(x)]
+    np.testing.assert_allclose(ps.logp(rv, x).eval(), np.log(np.exp(parts).T @ w))
+    once = ps.Categorical.dist(w)
+    rv = pt.switch(pt.eq(once, 0), z(4), pt.switch(pt.eq(once, 1), 2 * z(4), z(4) - 1))
+    parts = [NORMAL.logpdf(x), stats.norm(0.6, 2.4).logpdf(x), stats.norm(-0.7, 1.2).logpdf(x)]
+    np.testing.assert_allclose(ps.logp(rv, x).eval(), np.log(np.exp(np.sum(parts, 1)) @ w))
+
+
+def test_ifelse_is_a_mixture():
+    x = np.array([-0.5, 0.4])
+    rv = ifelse(ps.Bernoulli.dist(0.3), z(2), ps.Normal.dist(4.0, 2.0, shape=2))
+    expected = np.logaddexp(np.log(0.3) + NORMAL.logpdf(x).sum(), np.log(0.7) + stats.norm(4, 2).logpdf(x).sum())
+    np.testing.assert_allclose(ps.logp(rv, x).eval(), expected)
+    flag = pt.scalar("flag")
+    known = ifelse(flag > 0, z(2), ps.Normal.dist(4.0, 2.0, shape=2))
+    np.testing.assert_allclose(ps.logp(known, x).eval({flag: 1.0}), NORMAL.logpdf(x))
+    np.testing.assert_allclose(ps.logp(known, x).eval({flag: -1.0}), stats.norm(4, 2).logpdf(x))
 
 
 def test_order_statistics():

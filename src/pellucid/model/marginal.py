@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, as_list
@@ -16,20 +14,17 @@ from pellucid.model.model import Model
 from pellucid.model.separable import Mixed, Track, trace_axes
 from pellucid.model.surgery import exchange
 from pellucid.stats import distribution_of, logp, support_point
-from pellucid.stats.families.discrete import Bernoulli, Binomial, Categorical, DiscreteUniform
 from pellucid.stats.families.markov import DiscreteMarkovChain
-from pellucid.tensor.create import arange, extents_of, zeros, zeros_like
+from pellucid.stats.finite import values_of
+from pellucid.tensor.create import extents_of, zeros, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shape import broadcast_to, dim, dimshuffle, expand_dims, moveaxis, reshape
 from pellucid.tensor.transcendental import log
-from pellucid.tensor.types import Constant, TensorVariable, constant
+from pellucid.tensor.types import TensorVariable, constant
 from pellucid.vectorize import vectorize_graph
-
-LARGEST = 100_000
-"""How many values a variable may have, so that a mistake is an error and not a wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,46 +86,6 @@ class MarginalModel(Model):
 
     marginals: list[Marginal]
     original: Model
-
-
-def values_of(rv: TensorVariable) -> TensorVariable:
-    """The vector of the values that a discrete draw can have.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is not discrete, or there is no end to its values, or their number is not known now.
-    """
-    name = f"'{rv.name}'"
-    if rv.dtype.startswith("float"):
-        raise TypeError(f"{name} is continuous: only discrete variables can be marginalised. {here()}")
-    d = distribution_of(rv)
-    if isinstance(d, Bernoulli):
-        return constant(np.array([0, 1], rv.dtype))
-    if isinstance(d, Categorical | DiscreteMarkovChain):
-        p: Any = d.p if isinstance(d, Categorical) else d.start
-        n = p.type.shape[-1]
-        return cast(arange(dim(p, p.ndim - 1) if n is None else n), rv.dtype)
-    bounds = {DiscreteUniform: ("lower", "upper"), Binomial: (None, "n")}.get(type(d))
-    if bounds is None:
-        raise TypeError(
-            f"{name} follows {type(d).__name__}, which has no finite list of values known now. Bernoulli, "
-            f"Categorical, DiscreteUniform and Binomial variables can be marginalised. {here()}"
-        )
-    low, high = (whole_number(rv, d, b, i) for i, b in enumerate(bounds))
-    if high - low >= LARGEST:
-        raise ValueError(f"{name} has {high - low + 1} values, too many to sum over. {here()}")
-    return constant(np.arange(low, high + 1, dtype=rv.dtype))
-
-
-def whole_number(rv: TensorVariable, d: Any, label: str | None, side: int) -> int:
-    """A bound of the values as a number; that of an array is its outermost."""
-    bound = constant(0) if label is None else getattr(d, label)
-    if not isinstance(bound, Constant):
-        raise TypeError(
-            f"The values of '{rv.name}' end at {label}={bound}, which is not known now: give a number. {here()}"
-        )
-    return int(bound.data.max() if side else bound.data.min())
 
 
 def marginalize(model: Model, rvs_to_marginalize: Any) -> MarginalModel:

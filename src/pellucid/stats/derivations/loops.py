@@ -9,6 +9,7 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors
 from pellucid.stats.derivations.core import Fitted, Measure, blocked, derives, is_random, measure
+from pellucid.tensor.arithmetic import neq, switch
 from pellucid.tensor.loop import Scan, loop
 from pellucid.tensor.shape import concatenate, dim, expand_dims, specify_shape
 from pellucid.tensor.types import TensorType, TensorVariable
@@ -110,5 +111,21 @@ class Series(Fitted):
 
 @derives(Scan)
 def series_rule(rv: TensorVariable) -> Measure:
-    """The rows that pt.scan collects."""
-    return Series(rv)
+    """The rows that pt.scan collects; or what pt.ifelse makes, which is two loops of one step or none."""
+    chosen = branches(rv)
+    return Series(rv) if chosen is None else measure(switch(*chosen))
+
+
+def branches(rv: TensorVariable) -> tuple[Any, Any, Any] | None:
+    """The condition of an ifelse and its two values; None for any other loop."""
+    found = []
+    v: Any = rv
+    for _ in range(2):
+        op, node = getattr(v.owner, "op", None), v.owner
+        if not isinstance(op, Scan) or not op.lazy or op.sequences or v.index >= op.states:
+            return None
+        given = op.parts(node.inputs[1:])
+        found.append((node.inputs[0], op.body.on(node.inputs[1:])[v.index]))
+        v = given.states[v.index]
+    (_, otherwise), (holds, then) = found
+    return neq(holds, 0), then, otherwise

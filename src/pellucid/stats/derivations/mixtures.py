@@ -9,7 +9,8 @@ import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
-from pellucid.stats.bounds import known
+from pellucid.graph.traverse import graph_inputs
+from pellucid.stats.bounds import evaluate_small, known
 from pellucid.stats.constraint import boolean as boolean_set
 from pellucid.stats.constraint import positive
 from pellucid.stats.derivations.core import (
@@ -24,12 +25,14 @@ from pellucid.stats.derivations.core import (
     sources,
 )
 from pellucid.stats.derivations.monotone import stretches
+from pellucid.stats.finite import values_of
+from pellucid.stats.recognise import is_draw
 from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, eq, invert, neq, switch
 from pellucid.tensor.create import extents_of, full
 from pellucid.tensor.index import GIVEN, Subtensor
 from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.shape import Join, stack
-from pellucid.tensor.types import TensorVariable, as_tensor_variable
+from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
 
 class Point(Measure):
@@ -157,6 +160,12 @@ def given_choice(components: Sequence[Any], choice: Variable, value: Any) -> lis
 def switch_rule(rv: TensorVariable) -> Measure:
     """switch(condition, a, b): a mixture of a and b, or where the condition is known one of the two."""
     condition, a, b = rv.owner.inputs  # type: ignore[union-attr]
+    chosen = decided(condition)
+    if chosen is not None:
+        branch: Any = a if chosen else b
+        if is_random(branch) and stretches(branch, rv):
+            raise blocked(rv, f"{branch} is one draw for all of {rv.type.shape}", "Draw it in the full shape.")
+        return component(branch, rv)
     if not is_random(condition):
         if not (is_random(a) and is_random(b)) or stretches(a, rv) or stretches(b, rv):
             raise blocked(rv, f"one of {a} and {b} is not random, or not of the full shape",
@@ -164,7 +173,8 @@ def switch_rule(rv: TensorVariable) -> Measure:
         return Chosen(rv, condition, [measure(a), measure(b)])
     shared = sources(condition) & sources([a, b])
     if shared:
-        return leaky(rv)
+        (choice, *others) = shared
+        return leaky(rv) if others or choice.type.dtype.startswith("float") else enumerated(rv, choice)  # type: ignore[attr-defined]
     whole = condition.type.ndim == 0 and rv.ndim > 0  # type: ignore[attr-defined]
     if stretches(condition, rv) and not whole:
         raise blocked(rv, f"one condition of shape {condition.type.shape} holds for several elements",  # type: ignore[attr-defined]
@@ -178,6 +188,30 @@ def switch_rule(rv: TensorVariable) -> Measure:
     weights = [holds.log_density(as_tensor_variable(v)) for v in (1, 0)]
     parts = [*given_choice([a], condition, 1), *given_choice([b], condition, 0)]
     return Mixture(rv, weights, [component(v, rv) for v in parts], jointly=whole)
+
+
+def decided(condition: Variable) -> bool | None:
+    """Whether a condition is known now to hold for all elements, or for none; None if neither is known."""
+    if not all(isinstance(v, Constant) for v in graph_inputs(condition)):
+        return None
+    found = np.asarray(evaluate_small(condition), bool)
+    return bool(found.flat[0]) if found.size and (found.all() or not found.any()) else None
+
+
+def enumerated(rv: TensorVariable, choice: Any) -> Measure:
+    """A mixture over the values of one discrete draw that several conditions depend on."""
+    whole = choice.ndim == 0 and rv.ndim > 0
+    if not is_draw(choice) or (stretches(choice, rv) and not whole):
+        raise blocked(rv, f"{choice} decides about several elements", "Draw it in the full shape, or as a scalar.")
+    states = values_of(choice)
+    if not all(isinstance(v, Constant) for v in graph_inputs(states)):
+        raise blocked(rv, f"how many values {choice} has is not known now", WRITE_INSTEAD)
+    weights, parts = [], []
+    for value in np.asarray(evaluate_small(states)):
+        (part,) = given_choice([rv], choice, value)
+        weights.append(measure(choice).log_density(as_tensor_variable(value)))
+        parts.append(component(part, rv))
+    return Mixture(rv, weights, parts, jointly=whole)
 
 
 def component(v: Any, rv: TensorVariable) -> Measure:
