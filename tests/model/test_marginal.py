@@ -325,3 +325,27 @@ def test_scipy_agrees_on_one_element():
     expected = np.logaddexp(np.log(0.7) + stats.norm.logpdf(1.2), np.log(0.3) + stats.norm.logpdf(1.2, 3, 2))
     assert found == pytest.approx(expected, rel=1e-12)
     assert str(x) == "x"
+
+
+def test_data_of_another_length():
+    with pm.Model() as model:
+        data = pm.Data("data", Y)
+        mu = pm.Normal("mu", [-1.0, 1.0], 1, shape=2)
+        z = pm.Bernoulli("z", 0.3, shape=data.shape)
+        pm.Deterministic("double", 2 * z)
+        pm.Normal("y", mu[z], 1, observed=data, shape=data.shape)
+    marginal = pm.marginalize(model, "z")
+    point = {"mu": np.array([-0.5, 0.7])}
+    for values in (Y, np.zeros(7)):
+        with marginal:
+            pm.set_data({"data": values})
+        parts = [np.log(w) + stats.norm.logpdf(values, m, 1.0) for w, m in ((0.7, -0.5), (0.3, 0.7))]
+        prior = stats.norm.logpdf(point["mu"], [-1, 1]).sum()
+        assert marginal.compile_logp()(point) == pytest.approx(np.logaddexp(*parts).sum() + prior, rel=1e-12)
+    idata = pm.recover_marginals(
+        {"mu": np.tile(point["mu"], (1, 3, 1))}, model=marginal, extend_inferencedata=False, random_seed=1
+    )
+    with_it = pm.compute_deterministics(
+        {"mu": np.tile(point["mu"], (1, 3, 1)), "z": idata["z"].values}, model=marginal.original
+    )
+    np.testing.assert_array_equal(with_it["double"].values, 2 * idata["z"].values)
