@@ -317,3 +317,31 @@ def test_lengths_that_must_agree_are_checked_before_memory_is_read(build, arrays
     f = function([x, y], [build(x, y)], on_unused_input="ignore", backend="llvm", rewrite=False)
     with pytest.raises(ValueError, match=r"(?s)do not fit.*lengths.*test_backend.py"):
         f(*arrays)
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 3), (64, 5), (66, 8), (67, 1), (101, 13), (64, 0), (0, 4)])
+@pytest.mark.parametrize("static", [True, False])
+def test_several_rows_at_once(rows, columns, static, monkeypatch):
+    monkeypatch.setattr("pellucid.compile.llvm.loops.FEWEST_ROWS", 1)
+    shape = lambda *n: n if static else (None,) * len(n)  # noqa: E731
+    rng = np.random.default_rng(rows)
+    matrix, right, left = (pt.tensor(shape=shape(*n)) for n in ((rows, columns), (columns,), (rows,)))
+    outputs = [
+        matrix @ right,
+        left @ matrix,
+        matrix.sum(),
+        matrix.prod(0),
+        (matrix * left[:, None]).sum(1),
+        (matrix > 0).all(1),
+        (matrix > 0).sum(0),
+        (matrix[None] * left[None, :, None]).sum(2),
+        (matrix[:, None, :] * pt.ones((1, 3, 1))).sum(0),
+        matrix.astype("float32").sum(1),
+    ]
+    given = [rng.normal(size=n) for n in ((rows, columns), columns, rows)]
+    inputs = [matrix, right, left]
+    wanted = function(inputs, outputs, backend="numpy")(*given)
+    for a, b in zip(wanted, function(inputs, outputs)(*given), strict=True):
+        exact = a.dtype != "float32"
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(b, a, rtol=1e-10 if exact else 1e-4, atol=1e-12 if exact else 1e-4)

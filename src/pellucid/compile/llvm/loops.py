@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,12 @@ from pellucid.compile.llvm.plan import Group, Sink
 from pellucid.compile.llvm.scalar import Value
 from pellucid.compile.llvm.sequential import emit_scan
 
+ROWS = 4
+"""How many rows a reduction over matrices takes at once: each loads less, and their sums do not wait for each other."""
+
+FEWEST_ROWS = 64
+"""The length of an axis, where it is known, from which it is worth the code to take several rows at once."""
+
 
 class Nest:
     """The loop nest of one group while it is emitted."""
@@ -19,7 +25,8 @@ class Nest:
     def __init__(self, kernel: Kernel, group: Group):
         self.k, self.group = kernel, group
         self.index: list[Value] = []
-        self.cells: dict[Sink, Value] = {}
+        self.cells: dict[tuple[Sink, int], Value] = {}
+        self.row = 0  # which of several rows is being emitted
         reduces = [s for s in group.sinks if s.kind == "reduce"]
         self.trailing = {s: kept for s in reduces if (kept := kept_prefix(s)) is not None}
         self.leading = [s for s in reduces if s not in self.trailing]
@@ -37,6 +44,8 @@ class Nest:
         if depth == len(self.group.domain):
             for sink in self.group.sinks:
                 self.element(sink)
+        elif depth == len(self.group.domain) - 2 and self.takes_rows():
+            self.several_rows(depth)
         else:
             self.k.loop(self.k.length(self.group.domain[depth]), lambda i: self.inside(depth, i))
         for sink in self.due(depth):
@@ -57,25 +66,90 @@ class Nest:
         loops = iter(self.index)
         return [self.k.integer(0) if isinstance(n, int) and n == 1 else next(loops) for n in sink.extents]
 
+    # -- several rows at once
+
+    def takes_rows(self) -> bool:
+        """Whether all that is done is to reduce cheap values along rows, or all of them to one row."""
+        *_, rows, _ = self.group.domain
+        if isinstance(rows, int) and rows < FEWEST_ROWS:
+            return False
+        plan, last = self.k.plan, len(self.group.domain) - 1
+        for sink in self.group.sinks:
+            if sink.kind != "reduce" or any(plan.cost.get(v, 0) for v in plan.inline_of(sink)):
+                return False
+            axes = [axis for axis, n in enumerate(sink.extents) if not (isinstance(n, int) and n == 1)]
+            if self.trailing.get(sink) != last and axes[-2] not in sink.node.op.axes:
+                return False
+        return True
+
+    def several_rows(self, depth: int) -> None:
+        """The loop at `depth` in strides of several rows, and one by one what is left."""
+        k = self.k
+        n = k.length(self.group.domain[depth])
+        strides = k.emit(f"udiv i64 {n.text}, {ROWS}", "int64", (n,))
+        done = k.mul(strides, k.integer(ROWS))
+
+        def stride(i: Value) -> None:
+            first = k.mul(i, k.integer(ROWS))
+            self.rows(depth, [k.add(first, k.integer(row)) for row in range(ROWS)])
+
+        k.loop(strides, stride)
+        k.loop(k.sub(n, done), lambda i: self.inside(depth, k.add(done, i)))
+
+    def rows(self, depth: int, rows: Sequence[Value]) -> None:
+        """Several rows in one loop over their elements."""
+        own = self.due(depth + 1)
+        self.each_row(rows, own, self.begin)
+        self.k.loop(self.k.length(self.group.domain[-1]), lambda j: self.elements(rows, j, own))
+        self.each_row(rows, own, self.finish)
+        self.row = 0
+
+    def each_row(self, rows: Sequence[Value], sinks: Sequence[Sink], do: Callable[[Sink], None]) -> None:
+        """Do something for the reductions along each of several rows."""
+        for self.row, i in enumerate(rows):
+            self.index.append(i)
+            for sink in sinks:
+                do(sink)
+            self.index.pop()
+
+    def elements(self, rows: Sequence[Value], j: Value, own: Sequence[Sink]) -> None:
+        """What is done at element `j` of several rows: reductions across rows first combine what these give."""
+        for sink in self.group.sinks:
+            total: Value | None = None
+            for row, i in enumerate(rows):
+                self.index += [i, j]
+                self.row = row if sink in own else 0
+                value = self.reduced(sink, self.full_index(sink))
+                if sink in own:
+                    self.combine(sink, value, self.place(sink))
+                elif total is None:
+                    total = value
+                else:
+                    total = self.k.apply(sink.node.op.reduction.combine.llvm, [total, value])
+                if total is not None and row == len(rows) - 1:
+                    self.combine(sink, total, self.place(sink))
+                del self.index[-2:]
+
     # -- reductions
 
     def begin(self, sink: Sink) -> None:
         """Set the accumulator of a reduction."""
         dtype = sink.target.type.dtype
-        self.cells[sink] = self.k.cell(dtype)
-        self.k.store_now(self.k.constant(start_of(sink), dtype), self.cells[sink])
+        cell = self.cells[sink, self.row] = self.k.cell(dtype)
+        self.k.store_now(self.k.constant(start_of(sink), dtype), cell)
 
     def finish(self, sink: Sink) -> None:
         """Take the result of a reduction out of its accumulator."""
         out, dtype = sink.target, sink.target.type.dtype
-        total = self.k.load_now(self.cells[sink], dtype)
+        cell = self.cells[sink, self.row]
+        total = self.k.load_now(cell, dtype)
         kept = self.kept_index(sink)
         if self.k.in_memory(out):
             self.k.store_now(total, self.k.address(out, kept))
         if not self.index:
             self.k.scopes[-1].known[self.k.key(out, kept)] = total
             if not self.k.in_memory(out):  # for readers by another index, such as a row-major position
-                self.k.pointers[out] = Value(self.cells[sink].text, "pointer", len(self.k.scopes) - 1)
+                self.k.pointers[out] = Value(cell.text, "pointer", len(self.k.scopes) - 1)
 
     def kept_index(self, sink: Sink) -> list[Value]:
         """The index into the result of a reduction (known inside the loops over its kept axes)."""
@@ -102,9 +176,17 @@ class Nest:
         elif sink.kind == "store":
             self.store(sink, index)
         else:
-            value = self.k.cast(self.k.element(sink.value, tuple(index)), sink.target.type.dtype)
-            place = self.cells[sink] if sink in self.trailing else self.k.address(sink.target, self.kept_index(sink))
-            self.combine(sink, value, place)
+            self.combine(sink, self.reduced(sink, index), self.place(sink))
+
+    def reduced(self, sink: Sink, index: Sequence[Value]) -> Value:
+        """What a reduction takes in at an index."""
+        return self.k.cast(self.k.element(sink.value, tuple(index)), sink.target.type.dtype)
+
+    def place(self, sink: Sink) -> Value:
+        """The accumulator of a reduction at the current index."""
+        if sink in self.trailing:
+            return self.cells[sink, self.row]
+        return self.k.address(sink.target, self.kept_index(sink))
 
     def combine(self, sink: Sink, value: Value, place: Value) -> None:
         """Combine a value into an accumulator."""
