@@ -471,6 +471,8 @@ def test_conditional_logp():
     assert terms[b].eval(given) == pytest.approx(stats.gamma(np.exp(0.4)).logpdf(0.5))
     with pytest.warns(UserWarning, match="without values: a"):
         ps.conditional_logp({b: 0.5})
+    with pytest.warns(UserWarning, match="without values: a"):
+        ps.logp(b, 0.5, warn_rvs=True)
     with pytest.raises(ps.NotDerivable, match="determine it"):
         ps.conditional_logp({a: 1.0, 2 * a: 2.0})
     with pytest.raises(ps.NotDerivable, match="so does"):

@@ -60,7 +60,7 @@ def as_value(rv: Variable, value: Any) -> TensorVariable:
     return cast(found, rv.dtype) if floating and not found.dtype.startswith("float") else found
 
 
-def logp(rv: Variable, value: Any) -> TensorVariable:
+def logp(rv: Variable, value: Any, warn_rvs: bool = False) -> TensorVariable:
     """The log-density (or log-probability) of a random variable at `value`, elementwise over the batch.
 
     Parameters
@@ -70,6 +70,8 @@ def logp(rv: Variable, value: Any) -> TensorVariable:
         powers, rounding, clipping, comparisons, mixtures, joined, moved, picked and sorted draws, matrix products,
         cumulative sums, loops.
     value : variable, array or number
+    warn_rvs : bool
+        Whether to warn if the result depends on draws without values, such as parameters; in models these are ordinary.
 
     Returns
     -------
@@ -92,22 +94,37 @@ def logp(rv: Variable, value: Any) -> TensorVariable:
     -1.841
     """
     x = as_value(rv, value)
-    return measure(rv).log_density(x)
+    return settled(measure(rv).log_density(x), warn_rvs)
 
 
-def logcdf(rv: Variable, value: Any) -> TensorVariable:
+def logcdf(rv: Variable, value: Any, warn_rvs: bool = False) -> TensorVariable:
     """The log of P(rv <= value), elementwise."""
-    return measure(rv).log_cdf(as_value(rv, value))
+    x = as_value(rv, value)
+    return settled(measure(rv).log_cdf(x), warn_rvs)
 
 
-def logccdf(rv: Variable, value: Any) -> TensorVariable:
+def logccdf(rv: Variable, value: Any, warn_rvs: bool = False) -> TensorVariable:
     """The log of P(rv > value), elementwise; accurate in the upper tail."""
-    return measure(rv).log_cdf(as_value(rv, value), above=True)
+    x = as_value(rv, value)
+    return settled(measure(rv).log_cdf(x, above=True), warn_rvs)
 
 
-def icdf(rv: Variable, q: Any) -> TensorVariable:
+def icdf(rv: Variable, q: Any, warn_rvs: bool = False) -> TensorVariable:
     """The quantile of `rv` at the probabilities `q`; NaN outside [0, 1]."""
-    return measure(rv).quantile(as_tensor_variable(q, dtype="float64"))
+    return settled(measure(rv).quantile(as_tensor_variable(q, dtype="float64")), warn_rvs)
+
+
+def settled(found: Any, warn: bool) -> Any:
+    """What was derived, with a warning if asked for and it depends on draws without values."""
+    graphs = [found] if isinstance(found, Variable) else list(found)
+    left = [v for v in ancestors(graphs) if is_draw(v)] if warn else []
+    if left:
+        warnings.warn(
+            f"The result depends on draws without values: {', '.join(map(str, left))}. Give values to these too.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return found
 
 
 def conditional_logp(
@@ -145,13 +162,7 @@ def conditional_logp(
     """
     values = {rv: as_value(rv, v) for rv, v in rv_values.items()}
     terms = {rv: measure(new).log_density(values[rv]) for rv, new in conditional_variables(values).items()}
-    left = [v for v in ancestors(terms.values()) if is_draw(v)] if warn_rvs else []
-    if left:
-        warnings.warn(
-            f"The log-density depends on draws without values: {', '.join(map(str, left))}. Give values to these too.",
-            UserWarning,
-            stacklevel=2,
-        )
+    settled(terms.values(), warn_rvs)
     return {rv_values[rv] if isinstance(rv_values[rv], TensorVariable) else rv: t for rv, t in terms.items()}
 
 
