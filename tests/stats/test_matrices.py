@@ -13,7 +13,9 @@ import pellucid.stats as ps
 import pellucid.tensor as pt
 from pellucid.compile.numpy import compile as interpret
 from pellucid.diff import grad
+from pellucid.graph.replace import clone_replace
 from pellucid.stats import families
+from pellucid.stats.constraint import lower_cholesky, positive_definite, simplex
 from stats.multivariate_cases import ALL, CONTINUOUS, COV, IN_MODELS, MU, PAIR, PATH, PYMC, TABLE, WEIGHTS
 
 OWN = ("multivariate", "multinomial", "matrices", "correlation", "spatial")
@@ -86,6 +88,35 @@ def test_gradients_are_those_of_finite_differences(name):
         e[place] = step
         expected = (run(y0 + e)[0] - run(y0 - e)[0]) / (2 * step)
         np.testing.assert_allclose(slope[place], expected, rtol=1e-6, atol=1e-6)
+
+
+def direction(constraint, shape):
+    """A random direction that keeps a parameter in its set."""
+    found = np.random.default_rng(8).normal(size=shape)
+    if constraint is lower_cholesky:
+        return np.tril(found)
+    if constraint is positive_definite:
+        return found + found.T
+    return found - found.mean() if constraint is simplex else found
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradients_in_the_parameters(name):
+    rv = ALL[name][0]()
+    x = draws(ALL[name][0], 1)[0]
+    distribution = ps.distribution_of(rv)
+    for parameter, (label, p) in zip(rv.owner.inputs[2:], distribution.parameters.items(), strict=True):
+        if label in ("W", "K", "n", "support_shape", "sd_dist"):
+            continue
+        given = value_of(parameter)
+        if label == "sigma" and not given.any():  # at the end of its interval
+            continue
+        v = pt.tensor(label, shape=given.shape)
+        density = ps.logp(clone_replace(rv, {parameter: v}), x)
+        run = interpret([v], [density, grad(density, v)])
+        step = 1e-6 * direction(p.constraint, given.shape)
+        expected = (run(given + step)[0] - run(given - step)[0]) / 2
+        np.testing.assert_allclose((run(given)[1] * step).sum(), expected, rtol=1e-5, atol=1e-10, err_msg=label)
 
 
 @pytest.mark.parametrize("name", ALL)
