@@ -1,6 +1,9 @@
 """Models made from models: the copy means what was asked for, and the original stays as it was."""
 
 import copy
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -214,3 +217,39 @@ def test_what_is_not_connected_to_data_is_pruned(model):
     pruned = pm.prune_vars_detached_from_observed(model)
     assert "alone" not in pruned
     assert logp(pruned) == pytest.approx(logp(model) - stats.norm.logpdf(0.0), rel=1e-12)
+
+
+class Line(pm.Model):
+    """A model as a class."""
+
+    def __init__(self, x, name="", model=...):
+        super().__init__(name, coords={"i": range(len(x))}, model=model)
+        slope = pm.Normal("slope", 0, 1)
+        pm.Normal("y", slope * pm.Data("x", x, dims="i"), 1, observed=x, dims="i")
+
+
+def test_models_can_be_classes():
+    alone = Line(np.arange(3.0))
+    assert list(alone.named_vars) == ["slope", "x", "y"]
+    assert alone.isroot
+    assert pm.Model.get_context(error_if_none=False) is None
+    with pm.Model() as outer:
+        inner = Line(np.arange(2.0), name="part")
+    assert inner.parent is outer
+    assert list(outer.named_vars) == ["part::slope", "part::x", "part::y"]
+    with pytest.raises(TypeError, match="No model on context stack"):
+        pm.Normal("z", 0, 1)
+
+
+def test_a_pickled_model_needs_no_source_of_its_own(model, tmp_path):
+    file = tmp_path / "model.pickle"
+    file.write_bytes(pickle.dumps(model))
+    logp(model)  # what was compiled is not part of the file
+    assert len(pickle.dumps(model)) == file.stat().st_size
+    code = (
+        "import pickle, sys, pellucid as pm\n"
+        "model = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(float(model.compile_logp(backend='numpy')(model.initial_point())), model.coords)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
+    assert answer.stdout.split(" ", 1) == [str(logp(model)), f"{model.coords}\n"]

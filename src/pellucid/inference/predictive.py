@@ -246,7 +246,8 @@ def predictive_tree(
     taken = sorted({"predictions", "posterior_predictive"} & set(groups) & set(tree.children))
     if taken:
         warnings.warn(f"The group {taken[0]} of the trace is replaced. {here()}", stacklevel=3)
-    return add_groups(tree, {k: g for k, g in groups.items() if k not in ("observed_data", "constant_data")}, **how)
+    add_groups(tree, {k: g for k, g in groups.items() if k not in ("observed_data", "constant_data")}, **how)
+    return onto
 
 
 @dataclass

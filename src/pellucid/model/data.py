@@ -90,9 +90,7 @@ def Data(
         if dim is not None:
             owner.dimensions.check_length(full, dim, array.shape, axis)
             owner.dimensions.follow(dim, variable, axis)
-    for m in owner.lineage():
-        m.data_vars.append(variable)
-    owner.add_named_variable(variable, names)
+    owner.register_data_var(variable, names)
     return variable
 
 

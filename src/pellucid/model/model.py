@@ -22,11 +22,22 @@ from pellucid.model.variables import Deterministic
 from pellucid.tensor.types import TensorVariable
 
 
-class Model(Answers):
+class WithinItself(type):
+    """Classes whose instances are the current model while they are made, so that `__init__` can make variables."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        instance: Any = object.__new__(cls)
+        with instance:
+            instance.__init__(*args, **options)
+        return instance
+
+
+class Model(Answers, metaclass=WithinItself):
     """Random variables, data and what is computed from them, under names.
 
     Variables made inside ``with model:`` belong to it. A model made inside another model's block is part of it: its
-    variables appear in both, with the inner model's name as prefix (``inner::x``).
+    variables appear in both, with the inner model's name as prefix (``inner::x``). A subclass may make its variables
+    in ``__init__``, after ``super().__init__(...)``.
 
     Parameters
     ----------
@@ -64,7 +75,8 @@ class Model(Answers):
     ):
         self.name = check_name(name) if name else ""
         self.check_bounds = check_bounds
-        self.parent: Model | None = current_model() if model is ... else model
+        around = [m for m in active_models() if m is not self]
+        self.parent: Model | None = (around[-1] if around else None) if model is ... else model
         self.named_vars: dict[str, TensorVariable] = {}
         self.named_vars_to_dims: dict[str, tuple[str | None, ...]] = {}
         self.free_RVs: list[TensorVariable] = []
@@ -207,6 +219,10 @@ class Model(Answers):
     def __deepcopy__(self, memo: Any) -> Model:
         return self.copy()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: the model, and not what was compiled from it."""
+        return {**self.__dict__, "cache": {}}
+
     def blank(self) -> Model:
         """A model without variables, whose names begin as they do in this one."""
         found = Model(check_bounds=self.check_bounds, model=None)
@@ -273,6 +289,12 @@ class Model(Answers):
         if shape is not None:
             self.dimensions.check(str(var.name), names, shape)
         self.dimensions.mark_used(str(var.name), names if var not in self.data_vars else ())
+
+    def register_data_var(self, data: Any, dims: Any = None) -> None:
+        """Register a data variable that was made elsewhere; `pm.Data` makes and registers one."""
+        for model in self.lineage():
+            model.data_vars.append(data)
+        self.add_named_variable(data, dims)
 
     def register_rv(
         self,

@@ -217,7 +217,7 @@ def with_observation(copy: Model, v: TensorVariable, data: Any) -> Model:
         imputation.warn(name, missing)
         return copy if missing.all() else partly_observed(copy, v, value, missing)
     forget(copy, v)
-    copy.record(v, value, None, shape, None, observed=True)
+    copy.record(v, value, None, shape, None, observed=True)  # type: ignore[arg-type]
     return copy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pellucid.stats.constraint import (
@@ -344,12 +345,12 @@ def default_bijection(support: Constraint, owner: Any) -> Bijection | None:
         return None
     if support.upper == math.inf and is_zero(support.bounds(owner)[0]):
         return log_
-    family = type(owner)
+    return Interval(bounds_fn=partial(support_bounds, support, type(owner)))
 
-    def bounds_fn(rng: Any, size: Any, *parameters: Any) -> tuple[Any, Any]:
-        return support.bounds(family.of(*parameters))
 
-    return Interval(bounds_fn=bounds_fn)
+def support_bounds(support: Any, family: Any, rng: Any, size: Any, *parameters: Any) -> tuple[Any, Any]:
+    """The bounds of a support that depends on a draw's parameters; a function of its own, so that it can be pickled."""
+    return support.bounds(family.of(*parameters))
 
 
 def is_zero(bound: Any) -> bool:
