@@ -258,3 +258,39 @@ class TestVerifyGrad:
             verify_grad(pt.exp, [np.array([1, 2])])
         with pytest.raises(TypeError, match="no gradient"):
             verify_grad(lambda x: x > 0, [np.ones(2)])
+
+
+COMPLEX = {
+    "square": lambda z: z * z,
+    "absolute square": lambda z: z * pt.conj(z),
+    "exp": lambda z: pt.exp(z),
+    "quotient": lambda z: z / (1 + z * z),
+    "power": lambda z: z**3,
+    "log": lambda z: pt.log(z),
+    "tanh": lambda z: pt.tanh(z),
+    "sqrt": lambda z: pt.sqrt(z),
+    "abs": lambda z: pt.abs(z) + 0 * z,
+    "angle": lambda z: pt.angle(z) * z,
+    "polar": lambda z: pt.complex(pt.imag(z), pt.real(z) ** 2),
+    "product": lambda z: (pt.stack([[z, 1j], [2.0, z * z]]) @ pt.stack([z, z + 1])).sum(),
+    "solve": lambda z: pt.linalg.solve(pt.stack([[z, 1j], [2.0, z * z]]), pt.stack([z, 1.0])).sum(),
+    "det": lambda z: pt.linalg.det(pt.stack([[z, 1j], [2.0, z * z]])),
+    "eigenvalues": lambda z: (pt.linalg.eig(pt.stack([[z, 1j], [2.0, z * z]]))[0] ** 3).sum(),
+    "sums and picks": lambda z: pt.cumsum(pt.stack([z, z * z, 1j * z]))[::2].sum(),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_gradients_by_complex_numbers(name):
+    """By the real part, plus i times that by the imaginary part; a real input gets the real part."""
+    z, x = pt.zscalar("z"), pt.scalar("x")
+    found = COMPLEX[name](z)
+    cost = pt.real(found) + 2 * pt.imag(found)
+    here, h = 0.7 - 0.4j, 1e-6
+    step = lambda d: (cost.eval({z: here + d}) - cost.eval({z: here - d})) / (2 * h)  # noqa: E731
+    want = step(h) + 1j * step(h * 1j)
+    np.testing.assert_allclose(grad(cost, z).eval({z: here}), want, rtol=1e-7)
+    mixed = COMPLEX[name](x + here)
+    slope = grad(pt.real(mixed) + 2 * pt.imag(mixed), x)
+    assert slope.dtype == "float64"
+    np.testing.assert_allclose(slope.eval({x: 0.0}), want.real, rtol=1e-7)

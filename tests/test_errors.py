@@ -7,8 +7,10 @@ import pytest
 
 import pellucid as pm
 import pellucid.tensor as pt
+from pellucid.graph.traverse import explicit_graph_inputs
+from pellucid.testing import BACKENDS_UNDER_TEST
 
-each_backend = pytest.mark.parametrize("backend", ["numpy", "llvm"])
+each_backend = pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
 
 
 def says(error, *parts):
@@ -28,13 +30,60 @@ def test_shapes_that_do_not_fit():
     says(error, r"'A' of shape \(2, 3\)", r"'y' of shape \(4,\)", "Transpose")
 
 
+X, Y, A, B, I, N = *pt.vectors("x", "y"), *pt.matrices("A", "B"), pt.lvector("i"), pt.lscalar("n")
+MISFITS = {  # what is computed, of values of which shapes, and what the error says beside the user's line
+    "broadcast": (lambda: X + Y, [2, 3], ["'x' of shape", "'y' of shape", r"x\[:, None\]"]),
+    "matrices": (lambda: A @ B, [(2, 3), (2, 3)], ["'A' of shape", "'B' of shape", "3 and 2 differ", "Transpose"]),
+    "matrix and vector": (lambda: A @ Y, [(2, 3), 2], ["'A' of shape", "3 and 2 differ", "Transpose"]),
+    "concatenate": (lambda: pt.concatenate([A, B]), [(2, 3), (2, 4)], ["'A' of", "'B' of", "must agree"]),
+    "stack": (lambda: pt.stack([X, Y]), [2, 3], [r"lengths \[2, 3\]", "must agree"]),
+    "reshape": (lambda: X.reshape((2, 3)), [5], ["'x' of shape", "5 elements, not 6", "may be -1"]),
+    "broadcast_to": (lambda: pt.broadcast_to(X, (3,)), [2], ["'x' of shape", "length 2, not 3", "stretch"]),
+    "squeeze": (lambda: X.squeeze(0), [3], ["'x' of shape", "3, not 1", "Index it away"]),
+    "promise": (lambda: pt.specify_shape(X, (3,)), [2], ["'x' of shape", "length 2 is not 3"]),
+    "split": (lambda: pt.split(X, [2, 3])[0], [4], ["'x' of shape", "length 4 is not 5"]),
+    "set": (lambda: X[1:].set(Y), [3, 5], ["'x' of", "'y' of", "must broadcast to the part"]),
+    "nothing": (X.max, [0], ["'x' of shape", "without elements", "Give it elements"]),
+    "solve": (lambda: pt.linalg.solve_triangular(A, Y), [(2, 2), 3], ["'A' of shape", "Rows of b must match"]),
+    "sequences": (lambda: scan(lambda s, a, b: s + a * b, [X, Y], 0.0), [2, 3], ["2", "3"]),
+    "state": (
+        lambda: scan(lambda v: pt.concatenate([v, X])[1:], None, Y, n_steps=2), [2, 3], ["'y' of", "first state"],
+    ),
+    "branches": (lambda: pm.ifelse(X.sum() < 0, X, Y), [2, 3], ["'y' of shape", "first state"]),
+}  # fmt: skip
+
+
+def scan(step, *arguments, **options):
+    return pm.scan(step, *arguments, return_updates=False, **options)
+
+
 @each_backend
-def test_shapes_that_do_not_fit_at_run_time(backend):
-    x, y = pt.vector("x"), pt.vector("y")
-    f = pm.function([x, y], x + y, backend=backend)
-    with pytest.raises(ValueError, match=r"Only an axis|only an axis") as error:
-        f([1.0, 2.0], [1.0, 2.0, 3.0])
-    says(error, r"'x' of shape \(2,\)", r"'y' of shape \(3,\)", r"x\[:, None\]")
+@pytest.mark.parametrize("name", MISFITS)
+def test_lengths_that_do_not_fit_at_run_time(name, backend):
+    build, shapes, parts = MISFITS[name]
+    output = build()
+    read = set(explicit_graph_inputs(output))
+    inputs = [v for v in (A, B, X, Y) if v in read]
+    f = pm.function(inputs, output, backend=backend)
+    with pytest.raises(ValueError, match="of shape") as error:
+        f(*[np.ones(s) for s in shapes])
+    says(error, *parts)
+
+
+@each_backend
+def test_a_negative_number_of_steps_at_run_time(backend):
+    f = pm.function([N], scan(lambda s: s * 2, None, pt.zeros(()), n_steps=N), backend=backend)
+    with pytest.raises(ValueError, match="negative") as error:
+        f(-3)
+    says(error, "'n' of shape", "-3")
+
+
+@each_backend
+def test_integers_divided_by_zero(backend):
+    """As in NumPy: zero, not an error."""
+    f = pm.function([I, N], [I // N, I % N], backend=backend)
+    np.testing.assert_array_equal(f([-3, 0, 5], 0), np.zeros((2, 3)))
+    np.testing.assert_array_equal(f([-3, 0, 5], 2), [[-2, 0, 2], [1, 0, 1]])
 
 
 def test_dtypes_that_would_lose_information():

@@ -12,6 +12,7 @@ from pellucid.graph.provenance import describe, made_by, user_line
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.broadcast import name_with_shape
+from pellucid.tensor.complexes import conj, is_complex, real
 from pellucid.tensor.create import ones_like, zeros_like
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import FUNCTIONS
@@ -33,6 +34,8 @@ def like(g: TensorVariable, v: TensorVariable) -> TensorVariable:
     """A gradient in the shape and dtype of its variable: summed over what was stretched, stretched where it was not."""
     if g.type is v.type:  # nearly always: gradients mostly have their variable's type
         return g
+    if is_complex(g) and not is_complex(v):
+        g = real(g)
     shape = v.type.shape
     if g.ndim > len(shape):
         g = sum_(g, tuple(range(g.ndim - len(shape))))
@@ -84,8 +87,19 @@ def pull(node: Apply, gradients: Sequence[Any], flows: Sequence[bool]) -> Sequen
             zeros_like(out) if g is None and carries_gradient(out) else g
             for g, out in zip(gradients, node.outputs, strict=True)
         ]
+    # A pullback multiplies by derivatives; the gradient by a complex tensor is the product with their conjugates.
+    complex_inputs = any(is_complex(v) for v in node.inputs)
+    if complex_inputs and not getattr(node.op, "holomorphic", True):
+        raise TypeError(
+            f"{node.op} has no gradient for complex matrices, only for real ones: write it in real and imaginary parts."
+            f"\n  in the gradient of {node}, at {describe(node.line)}"
+        )
+    conjugates = complex_inputs and any(is_complex(g) for g in gradients if g is not None)
+    if conjugates:
+        gradients = [None if g is None else conj(g) for g in gradients]
     try:
-        return node.op.pullback_wanted(node.inputs, node.outputs, gradients, flows)
+        found = node.op.pullback_wanted(node.inputs, node.outputs, gradients, flows)
+        return [None if g is None else conj(g) for g in found] if conjugates else found
     except TypeError as error:
         raise TypeError(f"{error}\n  in the gradient of {node}, at {describe(node.line)}") from error
 

@@ -187,7 +187,7 @@ ELSEWHERE = {
     Nonzero: "its results would not form a tensor, so a batch is refused: below, and in test_structured.py",
     DistinctPositions: "likewise: test_sort.py",
 }
-NO_GRADIENT = {Eig, Schur, QZ}
+NO_GRADIENT = {Schur, QZ}
 EVERY = [pytest.param(kind, i, id=f"{kind.__name__}-{i}") for kind, cases in CASES.items() for i in range(len(cases))]
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-11}  # of what LAPACK and XLA compute in different ways
 

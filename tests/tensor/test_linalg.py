@@ -30,6 +30,7 @@ def definite(*lead, n=3):
 
 def by_matrix(f):
     """A function of stacks from one of single matrices."""
+
     def stacked(*arrays):
         lead = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
         full = [np.broadcast_to(a, lead + a.shape[-2:]) for a in arrays]
@@ -230,6 +231,26 @@ def test_eig():
     values, vectors = (v.eval() for v in linalg.eig(a))
     np.testing.assert_allclose(a @ vectors, vectors * values[:, None, :], atol=1e-12)
     assert values.dtype == vectors.dtype == np.complex128
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("shape", [(4, 4), (2, 3, 3), (1, 1), (0, 0)])
+def test_gradients_of_eigenvalues_of_any_matrix(shape, backend):
+    def parts(namespace, values, vectors):
+        values = values + 0j
+        return [namespace.real(values), namespace.imag(values), namespace.real(vectors * namespace.conj(vectors))]
+
+    check_op(lambda a: parts(pt, *linalg.eig(a)), [normal(*shape)], lambda a: parts(np, *np.linalg.eig(a)),
+             backend=backend, rtol=1e-9, atol=1e-11)  # fmt: skip
+
+
+def test_complex_matrices_have_gradients_where_they_are_analytic():
+    a = pt.zmatrix("a")
+    for f in (linalg.eigh, linalg.svd, linalg.qr, linalg.pinv, pt.cholesky):
+        found = f(a)
+        cost = pt.real(found[1] if isinstance(found, (tuple, list)) else found).sum()
+        with pytest.raises(TypeError, match="no gradient for complex matrices"):
+            grad(cost, a)
 
 
 @pytest.mark.parametrize("output", ["real", "complex"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.compile.misfits import known_inputs, told_when_written
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort
@@ -43,7 +44,7 @@ def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
     except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError, OverflowError, MemoryError) as error:
         if isinstance(node.op, CheckAndRaise):  # an error of the user's own, which says where it was written
             raise
-        raise failure(node, values, error) from error
+        raise told_when_written(node, known_inputs(node, values)) or failure(node, values, error) from error
     if len(node.outputs) == 1 and not isinstance(found, tuple):
         found = (found,)
     return [np.asarray(f) if hasattr(v.type, "shape") else f for v, f in zip(node.outputs, found, strict=True)]

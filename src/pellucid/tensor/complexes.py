@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.nodes import Variable
 from pellucid.tensor.elementwise import elementwise
 from pellucid.tensor.operators import method
 from pellucid.tensor.transcendental import arctan2, cos, sin
@@ -29,16 +30,34 @@ def _zero(x: TensorVariable) -> Any:
     return np.zeros((), x.dtype)
 
 
-_make = elementwise("complex", "The complex number with given real and imaginary parts.", _complex,
-                    pullbacks=(lambda g, z, x, y: real(g), lambda g, z, x, y: imag(g)),
-                    domain=((-3.0, 3.0), (-3.0, 3.0)))
-_real = elementwise("real", "The real part.", lambda xp, x: xp.real(x),
-                    pullbacks=(lambda g, y, x: complex(g, _zero(g)) if is_complex(x) else g,), llvm=lambda k, x: x)
-_imag = elementwise("imag", "The imaginary part.", lambda xp, x: xp.imag(x),
-                    pullbacks=(lambda g, y, x: complex(_zero(g), g) if is_complex(x) else None,),
-                    llvm=lambda k, x: k.constant(0, x.dtype))
-_conj = elementwise("conj", "The complex conjugate.", lambda xp, x: xp.conj(x),
-                    pullbacks=(lambda g, y, x: conj(g),), llvm=lambda k, x: x)
+_make = elementwise(
+    "complex",
+    "The complex number with given real and imaginary parts.",
+    _complex,
+    pullbacks=(lambda g, z, x, y: real(g), lambda g, z, x, y: imag(g)),
+    domain=((-3.0, 3.0), (-3.0, 3.0)),
+)
+_real = elementwise(
+    "real",
+    "The real part.",
+    lambda xp, x: xp.real(x),
+    pullbacks=(lambda g, y, x: complex(g, _zero(g)) if is_complex(x) else g,),
+    llvm=lambda k, x: x,
+)
+_imag = elementwise(
+    "imag",
+    "The imaginary part.",
+    lambda xp, x: xp.imag(x),
+    pullbacks=(lambda g, y, x: complex(_zero(g), g) if is_complex(x) else None,),
+    llvm=lambda k, x: k.constant(0, x.dtype),
+)
+_conj = elementwise(
+    "conj",
+    "The complex conjugate.",
+    lambda xp, x: xp.conj(x),
+    pullbacks=(lambda g, y, x: conj(g),),
+    llvm=lambda k, x: x,
+)
 
 
 def _angle_pullback(g: Any, y: Any, x: Any) -> Any:
@@ -49,14 +68,18 @@ def _angle_pullback(g: Any, y: Any, x: Any) -> Any:
     return complex(-g * im / square, g * re / square)
 
 
-_angle = elementwise("angle", "The angle of a complex number in the plane, in (-pi, pi].",
-                     lambda xp, x: xp.angle(x), pullbacks=(_angle_pullback,),
-                     expansion=lambda x: None if is_complex(x) else arctan2(np.zeros((), x.dtype), x))
+_angle = elementwise(
+    "angle",
+    "The angle of a complex number in the plane, in (-pi, pi].",
+    lambda xp, x: xp.angle(x),
+    pullbacks=(_angle_pullback,),
+    expansion=lambda x: None if is_complex(x) else arctan2(np.zeros((), x.dtype), x),
+)
 
 
-def is_complex(x: TensorVariable) -> bool:
-    """Whether a tensor holds complex numbers."""
-    return x.dtype.startswith("complex")
+def is_complex(x: Variable) -> bool:
+    """Whether a variable is a tensor of complex numbers."""
+    return getattr(x.type, "dtype", "").startswith("complex")
 
 
 def complex(real: Any, imag: Any) -> TensorVariable:

@@ -62,6 +62,10 @@ class Scan(Op):
     name: str | None = field(default=None, compare=False)
 
     lowering = "scan"
+    remedy = (
+        "Give sequences that have a row for each step, a number of steps that is not negative, and a first state of "
+        "the shape that a step makes."
+    )
     takes_missing_gradients = True
 
     def __str__(self) -> str:

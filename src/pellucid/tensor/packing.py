@@ -62,8 +62,14 @@ def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) 
     sizes = split_sizes(splits_size, n_splits)
     whole = x.type.shape[axis]
     if whole is not None and all(isinstance(s, int) for s in sizes) and sum(sizes) != whole:
-        raise shape_error(f"Cannot split axis {axis} into {sizes}", [x], f"{sum(sizes)} is not {whole}",
-                          "The parts must add up to the length of the axis.")
+        raise shape_error(
+            f"Cannot split axis {axis} into {sizes}",
+            [x],
+            f"{sum(sizes)} is not {whole}",
+            "The parts must add up to the length of the axis.",
+        )
+    if whole is None and all(isinstance(s, int) for s in sizes):
+        x = specify_shape(x, [sum(sizes) if i == axis else None for i in range(x.ndim)])
     parts, start = [], 0
     for n in sizes:
         parts.append(x[(slice(None),) * axis + (slice(start, start + n),)])
@@ -230,8 +236,9 @@ def pack(*tensors: Any, keep_axes: int | Sequence[int] | None = None) -> tuple[T
     return concatenate(parts, front), shapes
 
 
-def unpack(packed_input: Any, packed_shapes: Sequence[Any], keep_axes: int | Sequence[int] | None = None
-           ) -> list[TensorVariable]:
+def unpack(
+    packed_input: Any, packed_shapes: Sequence[Any], keep_axes: int | Sequence[int] | None = None
+) -> list[TensorVariable]:
     """The tensors that :func:`pack` made one of."""
     packed = as_tensor_variable(packed_input)
     front, _ = kept_axes(keep_axes)

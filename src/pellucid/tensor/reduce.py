@@ -5,7 +5,7 @@ They stand in one file because their gradients, and softmax and its kin, are mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from pellucid.tensor.arithmetic import (
     sqr,
     switch,
 )
-from pellucid.tensor.broadcast import Extent, name_with_shape
+from pellucid.tensor.broadcast import Extent, shape_error
 from pellucid.tensor.elementwise import cast, result_dtype
 from pellucid.tensor.operators import method
 from pellucid.tensor.shape import dim, dimshuffle, expand_dims, normalize_axes, normalize_axis, reshape
@@ -121,7 +121,10 @@ class Reduce(Op):
     def infer(self, x: Variable) -> tuple[TensorType]:
         kept = tuple(n for i, n in enumerate(x.type.shape) if i not in self.axes)
         if self.name in ("max", "min") and not self.starts and 0 in [x.type.shape[a] for a in self.axes]:
-            raise ValueError(f"The {self.name} over an axis without elements does not exist: {name_with_shape(x)}.")
+            raise shape_error(
+                f"There is no {self.name} over an axis without elements", [x], f"axes {list(self.axes)} are reduced",
+                "Give it elements, or join it with a value that the result may at least have.",
+            )  # fmt: skip
         return (TensorType(self.result_dtype(np.dtype(x.type.dtype)), kept),)
 
     def result_dtype(self, dtype: np.dtype) -> str:
@@ -134,6 +137,11 @@ class Reduce(Op):
 
     def infer_shape(self, inputs: Any, extents: Any) -> list[tuple[Extent, ...]]:
         return [tuple(n for i, n in enumerate(extents[0]) if i not in self.axes)]
+
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        if self.name in ("max", "min") and not self.starts:  # which do not exist of nothing
+            yield from ((n, maximum(n, 1), axis) for axis, n in enumerate(extents[0])
+                        if axis in self.axes and not isinstance(n, int))  # fmt: skip
 
     def impl(self, xp: Any, x: Any) -> Any:
         options = {"initial": self.reduction.start(x.dtype)} if self.starts else {}
@@ -169,8 +177,9 @@ def reduce(name: str, x: Any, axis: Any, keepdims: bool, dtype: Any = None) -> T
 
 
 @method
-def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
-        ) -> TensorVariable:  # NumPy's signature, and PyTensor's acc_dtype
+def sum(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+) -> TensorVariable:  # NumPy's signature, and PyTensor's acc_dtype
     """The sum over `axis` (default: all), added up in `acc_dtype` (default: `dtype`) and given as `dtype`."""
     return accumulated("sum", x, axis, dtype, keepdims, acc_dtype)
 
@@ -182,8 +191,14 @@ def accumulated(name: str, x: Any, axis: Any, dtype: Any, keepdims: bool, acc_dt
 
 
 @method
-def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None,
-         no_zeros_in_input: bool = False) -> TensorVariable:  # NumPy's signature, and PyTensor's last two
+def prod(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    acc_dtype: Any = None,
+    no_zeros_in_input: bool = False,
+) -> TensorVariable:  # NumPy's signature, and PyTensor's last two
     """The product over `axis` (default: all), multiplied in `acc_dtype` (default: `dtype`) and given as `dtype`.
 
     `no_zeros_in_input` is there for PyTensor's callers: the gradient is right for zeros, too.

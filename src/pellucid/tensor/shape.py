@@ -77,6 +77,11 @@ class DimShuffle(Op):
     def infer_shape(self, inputs: Sequence[Variable], extents: Sequence[Sequence[Extent]]) -> list[tuple[Extent, ...]]:
         return [tuple(1 if a == "x" else extents[0][a] for a in self.order)]  # type: ignore[index]
 
+    def must_agree(self, inputs: Any, extents: Any, outputs: Any) -> Iterable[tuple[Extent, Extent, int]]:
+        for axis, n in enumerate(extents[0]):
+            if axis not in self.order and inputs[0].type.shape[axis] is None:
+                yield n, 1, axis
+
     def impl(self, xp: Any, x: Any) -> Any:
         kept = [a for a in self.order if a != "x"]
         dropped = [a for a in range(x.ndim) if a not in kept]

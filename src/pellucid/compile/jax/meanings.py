@@ -13,7 +13,7 @@ from pellucid.compile.jax.draws import SAMPLERS
 from pellucid.compile.jax.program import Program
 from pellucid.compile.jax.trace import Failure, Trace, known_types, meaning
 from pellucid.graph.nodes import Apply
-from pellucid.graph.provenance import made_by
+from pellucid.graph.provenance import describe, made_by
 from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
@@ -68,14 +68,17 @@ def positions(trace: Trace, node: Apply, x: Any, entries: Any, given: Sequence[A
     values = given_values(entries, [int(g) if isinstance(g, np.ndarray) else g for g in given])
     for axis, v in enumerate(values):
         if not isinstance(v, slice):
-            check_range(trace, node, x, axis, v)
+            check_range(trace, node, axis, x.shape[axis], v)
     return tuple(values)
 
 
-def check_range(trace: Trace, node: Apply, x: Any, axis: int, i: Any) -> None:
-    """Positions along an axis must be within it."""
-    n = x.shape[axis]
-    trace.require(node, (i >= -n) & (i < n), f"a position is out of range for axis {axis} of length {n}")
+def check_range(trace: Trace, node: Apply, axis: int, n: int, i: Any) -> None:
+    """Positions along an axis of length n must be within it."""
+    trace.insist(
+        (i >= -n) & (i < n), IndexError,
+        f"an index is out of range for axis {axis} of length {n} of '{node.inputs[0]}'\n"
+        f"  in {node.op}, at {describe(node.line)}\n  Positions are -{n} to {n - 1}.",
+    )  # fmt: skip
 
 
 @meaning(Gather)
@@ -83,7 +86,7 @@ def gather(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]
     """Indexing by arrays."""
     x, *indices = arguments
     for axis, i in zip(node.op.axes, indices, strict=True):
-        check_range(trace, node, x, axis, i)
+        check_range(trace, node, axis, x.shape[axis], i)
     return node.op.impl(trace.xp, *arguments)
 
 
@@ -92,7 +95,7 @@ def inc_gather(trace: Trace, program: Program, node: Apply, arguments: Sequence[
     """An update at positions given by arrays."""
     x, _, *indices = arguments
     for axis, i in zip(node.op.axes, indices, strict=True):
-        check_range(trace, node, x, axis, i)
+        check_range(trace, node, axis, x.shape[axis], i)
     return node.op.impl(trace.xp, *arguments)
 
 
@@ -104,7 +107,7 @@ def cholesky(trace: Trace, program: Program, node: Apply, arguments: Sequence[An
     lower = jnp.tril(a)
     found = jnp.linalg.cholesky(lower + jnp.swapaxes(jnp.tril(a, -1), -1, -2), symmetrize_input=False)
     if node.op.strict:
-        trace.require(node, ~jnp.isnan(found), "Matrix is not positive definite (Cholesky)")
+        trace.require(node, arguments, ~jnp.isnan(found), Cholesky.complaint)
     return found
 
 
@@ -129,7 +132,7 @@ def draw(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) 
         out = [(drawn.shape, drawn.dtype)]
         return following, trace.callback(compute, out, [jax.random.key_data(here), *parameters])[0]
     if sampler.valid is not None:
-        trace.require(node, sampler.valid(*parameters), f"the parameters need {sampler.needs}")
+        trace.require(node, arguments, sampler.valid(*parameters), f"the parameters need {sampler.needs}")
     return following, sampler.sample(here, batch, *parameters)
 
 
@@ -177,7 +180,6 @@ def check_and_raise(trace: Trace, program: Program, node: Apply, arguments: Sequ
     return value
 
 
-
 @meaning(Scan)
 def scan(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) -> tuple[Any, ...]:
     """A loop as `lax.scan`, or as `lax.while_loop` when the number of steps is not known."""
@@ -187,7 +189,9 @@ def scan(trace: Trace, program: Program, node: Apply, arguments: Sequence[Any]) 
         steps = int(steps)
         op.check_lengths(steps, given.sequences)
     for s in given.sequences:
-        trace.require(node, steps == s.shape[0], f"the loop needs a row for each step, and a sequence has {s.shape[0]}")
+        trace.require(
+            node, arguments, steps == s.shape[0], f"the loop needs a row for each step, and a sequence has {s.shape[0]}"
+        )
     return Loop(trace, program.bodies[node], node, given.others).run(steps, given.sequences, given.states)
 
 

@@ -23,6 +23,24 @@ def polygamma(n: Any, x: Any) -> Any:
     return jnp.where(n == 0, jax.scipy.special.digamma(x), higher)
 
 
+def floor_divide(x: Any, y: Any) -> Any:
+    """The floor of a quotient; of integers by zero it is 0, as NumPy has it, where XLA has any number."""
+    x, y = jnp.broadcast_arrays(x, y)
+    if not jnp.issubdtype(jnp.result_type(x, y), jnp.integer):
+        return jnp.floor_divide(x, y)
+    return jnp.where(y == 0, 0, jnp.floor_divide(x, jnp.where(y == 0, 1, y)))
+
+
+def mod(x: Any, y: Any) -> Any:
+    """The remainder of a floor division; of integers by zero it is 0, as NumPy has it."""
+    x, y = jnp.broadcast_arrays(x, y)
+    if not jnp.issubdtype(jnp.result_type(x, y), jnp.integer):
+        return jnp.mod(x, y)
+    return jnp.where(y == 0, 0, jnp.mod(x, jnp.where(y == 0, 1, y)))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {"floor_divide": floor_divide, "mod": mod}
+"""Functions of jax.numpy that differ from NumPy's."""
 OWN: dict[str, Callable[..., Any]] = {"polygamma": polygamma}
 INACCURATE: set[str] = set()
 """Functions that JAX has, but with fewer digits than this package promises: SciPy computes them."""
@@ -44,7 +62,7 @@ class JaxNamespace:
         self.scipy_linalg = jax.scipy.linalg
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(jnp, name)
+        return FUNCTIONS.get(name) or getattr(jnp, name)
 
 
 class SpecialFunctions:

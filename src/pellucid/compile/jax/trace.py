@@ -13,12 +13,13 @@ from pellucid.compile.backend import NotCompilable
 from pellucid.compile.jax.host import call_host
 from pellucid.compile.jax.namespace import JaxNamespace
 from pellucid.compile.jax.program import Program, from_shape, no_meaning
+from pellucid.compile.misfits import known_inputs, told_when_written
 from pellucid.compile.numpy import EvaluationError, apply_node
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.tensor.draws import RngType
 from pellucid.tensor.shape import static_extents
-from pellucid.tensor.types import Constant, TensorType
+from pellucid.tensor.types import TensorType
 
 MEANINGS: dict[type, Callable[..., Any]] = {}
 """Ops that JAX evaluates otherwise than by their reference: (trace, program, node, arguments) → outputs."""
@@ -55,9 +56,9 @@ class Trace:
         self.xp = JaxNamespace(host_calls.append)
         self.checks: list[tuple[Failure, Any]] = []
 
-    def require(self, node: Apply, fine: Any, message: str) -> None:
+    def require(self, node: Apply, arguments: Sequence[Any], fine: Any, message: str) -> None:
         """After the call, raise an error unless all of `fine` holds."""
-        self.insist(fine, EvaluationError, f"{node.op} failed: {message}\n  at {describe(node.line)}")
+        self.insist(fine, EvaluationError, f"{node.op} failed: {message}\n{listed(node, arguments)}")
 
     def insist(self, fine: Any, kind: type[Exception], message: str) -> None:
         """After the call, raise an error of some kind unless all of `fine` holds."""
@@ -105,8 +106,13 @@ class Trace:
             if len(arguments) > 1 and hasattr(node.op, "check_arrays"):
                 node.op.check_arrays(node.inputs, arguments)
             found = self.evaluate(program, node, arguments)
-        except (ValueError, ZeroDivisionError, OverflowError) as error:
-            if isinstance(error, EvaluationError):
+        except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
+            if isinstance(error, (EvaluationError, NotCompilable)):
+                raise
+            told = told_when_written(node, known_inputs(node, arguments))
+            if told is not None:
+                raise told from error
+            if isinstance(error, TypeError):
                 raise
             raise EvaluationError(f"{node.op} failed: {error}\n{listed(node, arguments)}") from error
         if len(node.outputs) == 1 and not isinstance(found, tuple):
@@ -156,14 +162,7 @@ class Trace:
 
 def known_types(node: Apply, arguments: Sequence[Any]) -> tuple[Any, ...]:
     """The types of the outputs, now that the lengths of the inputs are known."""
-    inputs = []
-    for v, a in zip(node.inputs, arguments, strict=True):
-        if not isinstance(v.type, TensorType):
-            inputs.append(v)
-        elif isinstance(a, np.ndarray):
-            inputs.append(Constant(a))
-        else:
-            inputs.append(TensorType(v.type.dtype, tuple(a.shape)).variable(name=v.name))
+    inputs = known_inputs(node, arguments)
     with made_by(node.line):
         types = node.op.infer(*inputs)
         told = getattr(node.op, "infer_shape", None)

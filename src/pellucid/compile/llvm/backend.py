@@ -16,7 +16,7 @@ from pellucid.compile.llvm.address import address_of
 from pellucid.compile.llvm.lower import Extent, NotCompilable, expand_all
 from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_module
 from pellucid.compile.llvm.scalar import TYPES
-from pellucid.graph.collector import garbage_left_alone
+from pellucid.compile.misfits import known_input, told_when_written
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort, walk
@@ -94,11 +94,10 @@ class Native:
         clock = time.perf_counter
         start = clock()
         check_compilable(inputs, outputs)
-        with garbage_left_alone():
-            lowered = expand_all(outputs)
-            # An output that is a root, or that occurs twice, is copied in Python.
-            computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
-            self.module: Module = write_module(list(inputs), computed, density=density)
+        lowered = expand_all(outputs)
+        # An output that is a root, or that occurs twice, is copied in Python.
+        computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
+        self.module: Module = write_module(list(inputs), computed, density=density)
         written = clock()
         self.host = Host(self.module.host_nodes)
         imports = {f"blas_{name}": blas.address(name) for name in self.module.routines}
@@ -174,15 +173,23 @@ class ExtentProgram:
                 raise misfit(node, axis, value(a), value(b), shapes)
 
 
-def misfit(node: Apply, axis: int, first: int, second: int, shapes: Sequence[tuple[int, ...]]) -> ShapeError:
+STRETCH = (
+    "Only an axis that is known to have length 1 when the graph is written may stretch (use x[:, None], pt.col, "
+    "pt.row, or shape=(1, ...))."
+)
+
+
+def misfit(node: Apply, axis: int, first: int, second: int, shapes: Sequence[tuple[int, ...]]) -> Exception:
     """The error of inputs whose lengths at run time do not agree."""
+    told = told_when_written(node, [known_input(v, shape) for v, shape in zip(node.inputs, shapes, strict=True)])
+    if told is not None:
+        return told
     low, high = sorted((first, second))
     inputs = "\n".join(f"  - '{v}' of shape {shape}" for v, shape in zip(node.inputs, shapes, strict=True))
     return ShapeError(
         f"The inputs of {node.op} do not fit: axis {axis} has lengths {low} and {high}.\n{inputs}\n"
         f"  at {describe(node.line)}\n"
-        "  Only an axis that is known to have length 1 when the graph is written may stretch "
-        "(use x[:, None], pt.col, pt.row, or shape=(1, ...))."
+        f"  {getattr(node.op, 'remedy', STRETCH)}"
     )
 
 

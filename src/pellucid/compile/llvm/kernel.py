@@ -29,6 +29,11 @@ class Failure(NamedTuple):
     message: str
 
 
+POSITIONS = (
+    "Positions count from 0, or back from -1, the last; use pt.clip, or take(..., mode='clip'), to keep them inside."
+)
+
+
 class Kernel(Scalars):
     """Evaluates elements of variables into the current loops."""
 
@@ -219,7 +224,7 @@ class Kernel(Scalars):
         inside = self.emit(f"icmp ult i64 {position.text}, {n.text}", "bool", (position, n))
         node = self.output.owner if self.output is not None else None
         where = f"\n  in {node.op}, at {describe(node.line)}" if node is not None else ""
-        self.fail_unless(inside, Failure(IndexError, f"{message}{where}"))
+        self.fail_unless(inside, Failure(IndexError, f"{message}{where}\n  {POSITIONS}"))
         return self.select(inside, position, self.integer(0))
 
     def require(self, condition: Value, error: type[Exception], message: str) -> None:

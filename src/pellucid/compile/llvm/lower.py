@@ -16,6 +16,7 @@ from pellucid.graph.provenance import made_by
 from pellucid.graph.replace import rebuild
 from pellucid.graph.traverse import ancestors, toposort
 from pellucid.rewrite.loops import tidied
+from pellucid.tensor.arithmetic import maximum
 from pellucid.tensor.body import Body, known_length
 from pellucid.tensor.elementwise import Elementwise, result_dtype
 from pellucid.tensor.loop import Scan
@@ -184,6 +185,8 @@ class Extents:
     def add_step(self, step: Step) -> None:
         """Find the extents of what the steps of a loop compute, and of what the loop returns."""
         n = self.symbol(step.steps)
+        if (step.rows or step.collected) and isinstance(n, Variable) and not isinstance(n.owner and n.owner.op, Dim):
+            self.unite(n, self.symbol(maximum(n, 0)), step.node, 0)  # so that no length is negative
         for v in step.constants():
             self.of[v] = v.data.shape
         for leaf, rows in step.rows.items():
@@ -198,7 +201,7 @@ class Extents:
             self.check_outside(inner)
         for leaf, after in zip(step.first, step.after, strict=True):
             for axis, (a, b) in enumerate(zip(self.of[leaf], self.of[after], strict=True)):
-                self.unite(a, b, after.owner or step.node, axis)
+                self.unite(a, b, step.node, axis)
         rows = [(n, *self.of[v]) for v in step.collected]
         found = [*(self.of[leaf] for leaf in step.first), *rows, *([] if step.stop is None else [()])]
         self.of.update(zip(step.node.outputs, found, strict=True))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.tensor.arithmetic import eq, switch
 from pellucid.tensor.broadcast import Extent
+from pellucid.tensor.complexes import conj, is_complex, real
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import floating_dtype
+from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg.matrices import MatrixOp, by_matrix, matrix_shape, real_dtype, smaller, square_type
 from pellucid.tensor.linalg.products import matmul
+from pellucid.tensor.linalg.solvers import solve
 from pellucid.tensor.linalg.triangular import cholesky, solve_triangular
 from pellucid.tensor.shape import concatenate, dim, expand_dims, matrix_transpose
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
@@ -49,6 +52,8 @@ class Eigh(MatrixOp):
     Only one triangle is read. Where eigenvalues are equal their vectors are not unique, and have no gradient: such a
     pair adds nothing, which is right for functions that do not depend on the choice of vectors.
     """
+
+    holomorphic: ClassVar[bool] = False
 
     lower: bool = True
 
@@ -105,7 +110,11 @@ def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> TensorVariable:
 
 @dataclass(frozen=True)
 class Eig(MatrixOp):
-    """The complex eigenvalues and eigenvectors (columns of length one) of square matrices; without a gradient."""
+    """The complex eigenvalues and eigenvectors (columns of length one) of square matrices.
+
+    Eigenvectors are unique but for a complex factor of absolute value one: the gradient is right for functions that do
+    not depend on it, such as absolute values. Equal eigenvalues add nothing, as in :class:`Eigh`.
+    """
 
     def infer(self, a: Variable) -> tuple[TensorType, TensorType]:
         kind = square_type("eig", a)
@@ -121,6 +130,19 @@ class Eig(MatrixOp):
         dtype = np.result_type(floating_dtype([a.dtype.name]), "complex64")
         return by_matrix(lambda m: tuple(np.linalg.eig(m)), [a], [(dtype, a.shape[-1:]), (dtype, a.shape[-2:])])
 
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        # Boeddeker et al. (2017), "On the computation of complex-valued gradients with application to statistically
+        # optimum beamforming", section 4; a column keeps its length, so what would change that is taken away.
+        (a,), (values, vectors) = inputs, outputs
+        conjugated = is_complex(a)  # a gradient by a complex tensor comes and goes conjugated
+        to_values, to_vectors = [conj(g) if conjugated else g for g in gradients]
+        t = conj(matrix_transpose(vectors))
+        about = matmul(t, to_vectors)
+        about = about - scaled_columns(matmul(t, vectors), real(diagonal(about, 0, -2, -1)))
+        inner = with_diagonal(conj(gaps(values)) * about, to_values)
+        full = solve(t, matmul(inner, t), b_ndim=2)
+        return [conj(full) if conjugated else real(full)]
+
 
 def eig(x: Any) -> tuple[TensorVariable, TensorVariable]:
     """The complex eigenvalues and eigenvectors (columns) of square matrices."""
@@ -134,6 +156,8 @@ class SVD(MatrixOp):
     Where singular values are equal, their vectors are not unique and add nothing to a gradient. The gradient with
     respect to vectors divides by the singular values, so it needs full rank.
     """
+
+    holomorphic: ClassVar[bool] = False
 
     full: bool = False
 
@@ -215,6 +239,8 @@ class QR(MatrixOp):
 
     The gradient needs linearly independent leading columns.
     """
+
+    holomorphic: ClassVar[bool] = False
 
     complete: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -427,6 +427,8 @@ class Pinv(MatrixOp):
 
     The gradient holds where the rank does not change nearby (Golub and Pereyra, 1973).
     """
+
+    holomorphic: ClassVar[bool] = False
 
     def infer(self, a: Variable) -> tuple[TensorType]:
         shape = matrix_shape("pinv", a)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,13 @@ from pellucid.tensor.types import TensorType, TensorVariable, as_operands, as_te
 @dataclass(frozen=True)
 class Cholesky(MatrixOp):
     """The lower triangular L with L @ L.T = a; NaN where a is not positive definite, or an error when `strict`."""
+
+    holomorphic: ClassVar[bool] = False
+
+    complaint: ClassVar[str] = (
+        "the matrix is not positive definite; add a small multiple of the identity, or let the factor be NaN there "
+        "with on_error='nan'"
+    )
 
     strict: bool = False
 
@@ -61,10 +68,7 @@ class Cholesky(MatrixOp):
             return np.linalg.cholesky(a)
         except np.linalg.LinAlgError as error:
             if self.strict:
-                raise ValueError(
-                    "the matrix is not positive definite; add a small multiple of the identity, or let the factor "
-                    "be NaN there with on_error='nan'"
-                ) from error
+                raise ValueError(self.complaint) from error
             raise
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
