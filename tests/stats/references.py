@@ -81,6 +81,7 @@ class LogitNormal(stats.rv_continuous):
         return value.sum(-1) * step, None, None, None
 
 
+NODES_FEW, WEIGHTS_FEW = np.polynomial.legendre.leggauss(16)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(120)
 
 
@@ -174,8 +175,51 @@ class SkewT(stats.rv_continuous):
         return stats.jf_skew_t.mean(a, b), None, None, None
 
 
+class VonMises(stats.rv_continuous):
+    """The von Mises density on [-pi, pi], with sums over many panels for its distribution function."""
+
+    def _argcheck(self, mu, kappa):
+        return kappa > 0
+
+    def _logpdf(self, x, mu, kappa):
+        return stats.vonmises.logpdf(x, kappa, mu)
+
+    def _pdf(self, x, mu, kappa):
+        return np.exp(self._logpdf(x, mu, kappa))
+
+    def _share(self, low, high, mu, kappa):
+        low, high, mu, kappa = np.broadcast_arrays(low, high, mu, kappa)
+        mode = np.arctan2(np.sin(mu), np.cos(mu))
+        steps = np.array([0, 1, 2, 3.5, 5, 7, 10, 20, 1e9]) / np.sqrt(kappa)[..., None]
+        edges = mode[..., None] + np.concatenate([-steps[..., ::-1], steps], -1)
+        edges = np.concatenate([edges, edges + 2 * np.pi, edges - 2 * np.pi], -1)
+        edges = np.sort(np.clip(edges, low[..., None], high[..., None]), -1)
+        wide = np.diff(edges)[..., None]
+        t = edges[..., :-1, None] + wide * (NODES_FEW + 1) / 2
+        density = np.exp(stats.vonmises.logpdf(t, kappa[..., None, None], mu[..., None, None]))
+        return (density * WEIGHTS_FEW * wide / 2).sum((-1, -2))
+
+    def _cdf(self, x, mu, kappa):
+        return self._share(-np.pi, x, mu, kappa)
+
+    def _sf(self, x, mu, kappa):
+        return self._share(x, np.pi, mu, kappa)
+
+    def _ppf(self, q, mu, kappa):
+        low, high = np.full(np.shape(q), -np.pi), np.full(np.shape(q), np.pi)
+        for _ in range(48):
+            middle = (low + high) / 2
+            below = self._cdf(middle, mu, kappa) < q
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return (low + high) / 2
+
+    def _stats(self, mu, kappa):
+        return mu, None, None, None
+
+
 half_t = HalfT(a=0.0, name="half_t")
 kumaraswamy = Kumaraswamy(a=0.0, b=1.0, name="kumaraswamy")
 logit_normal = LogitNormal(a=0.0, b=1.0, name="logit_normal")
 truncated_normal = TruncatedNormal(name="truncated_normal", shapes="mu, sigma, lower, upper")
 skew_t = SkewT(name="skew_t")
+von_mises = VonMises(a=-np.pi, b=np.pi, name="von_mises")

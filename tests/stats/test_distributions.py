@@ -41,7 +41,7 @@ TAIL = 10.0 ** np.arange(-13, -1, 0.25)
 QUANTILES = np.concatenate([TAIL, np.linspace(0.1, 0.9, 17), 1 - TAIL[::-1]])
 
 ANY = 0.0, np.inf
-TRUSTED = dict.fromkeys(["ExGaussian", "SkewNormal", "Wald"], MODERATE)
+TRUSTED = dict.fromkeys(["ExGaussian", "Rice", "SkewNormal", "VonMises", "Wald"], MODERATE)
 """The magnitudes of parameters where SciPy keeps its digits; mpmath checks others in test_tails.py."""
 
 UNIT = "Beta", "Kumaraswamy"
@@ -262,7 +262,7 @@ def test_improper_densities(name):
         ps.draw(rv)
 
 
-ELSEWHERE = "Categorical DiracDelta HurdleGamma HurdleLogNormal OrderedLogistic OrderedProbit".split()
+ELSEWHERE = "Categorical DiracDelta HurdleGamma HurdleLogNormal Interpolated OrderedLogistic OrderedProbit".split()
 """Checked in files of their own: what has vectors of parameters, or values of positive probability among others."""
 
 

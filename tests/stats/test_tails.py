@@ -5,10 +5,12 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy import stats
 
 from pellucid.compile.numpy import compile as interpret
 from pellucid.diff import grad
 from pellucid.stats import DISTRIBUTIONS, families
+from pellucid.stats.quantiles import solve
 from stats.registry import variables
 
 families.load_all()
@@ -40,6 +42,15 @@ def skew_student_t(x, a, b, mu, sigma):
     w = z / mp.sqrt(a + b + z**2)
     kernel = (a + mp.mpf(1) / 2) * mp.log(1 + w) + (b + mp.mpf(1) / 2) * mp.log(1 - w)
     return kernel - (a + b - 1) * mp.log(2) - mp.log(mp.beta(a, b)) - mp.log(a + b) / 2 - mp.log(sigma)
+
+
+def rice(x, nu, sigma):
+    z, b = x / sigma, nu / sigma
+    return mp.log(z / sigma) - (z**2 + b**2) / 2 + mp.log(mp.besseli(0, z * b))
+
+
+def von_mises(x, mu, kappa):
+    return kappa * mp.cos(x - mu) - mp.log(2 * mp.pi * mp.besseli(0, kappa))
 
 
 def panels(density, x, step):
@@ -90,7 +101,57 @@ def tails_of_skew_t(x, a, b, mu, sigma):
     return mp.log(below), mp.log(mp.betainc(b, a, 0, (1 - w) / 2, regularized=True))
 
 
+def tails_of_rice(x, nu, sigma):
+    """By the Poisson mixture of gamma variables that the square of x follows."""
+    half, end = (nu / sigma) ** 2 / 2, (x / sigma) ** 2 / 2
+    weight, below, above = mp.exp(-half), mp.mpf(0), mp.mpf(0)
+    upper, term = mp.exp(-end), mp.exp(-end)  # Q(1, end), and end**k exp(-end) / k!
+    for k in range(1, 4000):
+        above, below = above + weight * upper, below + weight * (1 - upper)
+        weight, term = weight * half / k, term * end / k
+        upper += term
+        if k > half + end and weight < below * mp.mpf(10) ** -25:
+            break
+    return mp.log(below), mp.log(above)
+
+
+def tails_of_von_mises(x, mu, kappa):
+    """Both as integrals over panels that are short next to the width of the peak, and next to the ends."""
+    scale, total = 1 / mp.sqrt(kappa), mp.log(2 * mp.pi * mp.besseli(0, kappa))
+    turns = (0, -2 * mp.pi, 2 * mp.pi)
+    cuts = [mu + turn + side * scale * k for turn in turns for side in (-1, 1) for k in (0, 2, 5, 9)]
+
+    def between(low, high):
+        top = max(kappa * mp.cos(t - mu) for t in (low, high))
+        near = [low + (high - low) * mp.mpf(4) ** -k for k in range(1, 7)]
+        near += [high - (high - low) * mp.mpf(4) ** -k for k in range(1, 7)]
+        edges = sorted({low, high, *near, *[c for c in cuts if low < c < high]})
+        area = mp.quad(lambda t: mp.exp(kappa * mp.cos(t - mu) - top), edges, maxdegree=4, method="gauss-legendre")
+        return mp.log(area) + top - total
+
+    return between(-mp.pi, x), between(x, mp.pi)
+
+
 CASES = {
+    "Rice": (
+        rice,
+        tails_of_rice,
+        [
+            ((0.0, 1.0), [1e-9, 0.5, 1.2, 8.0, 40.0]),
+            ((3.0, 0.5), [0.01, 1.0, 2.9, 3.4, 3.6, 9.0]),
+            ((50.0, 2.0), [20.0, 45.0, 51.0, 53.0, 60.0]),
+        ],
+    ),
+    "VonMises": (
+        von_mises,
+        tails_of_von_mises,
+        [
+            ((0.0, 4.0), [-3.1415, -2.0, 0.0, 1.0, 3.1]),
+            ((2.0, 4.0), [-3.1, -1.14, 0.0, 2.0, 3.1]),
+            ((-3.0, 0.01), [-3.1, -1.0, 0.5, 3.0]),
+            ((1.0, 1e4), [-1.0, 0.8, 1.0, 1.01, 2.0]),
+        ],
+    ),
     "SkewNormal": (
         skew_normal,
         tails_of_skew_normal,
@@ -157,6 +218,7 @@ def test_tails_that_underflow_have_logarithms(name, method, row, x, truth):
     assert found[0] == expected or abs(found[0] - expected) <= 1e-13 * max(10.0, abs(expected))
 
 
+DIGITS = {"Rice": 1200, "SkewNormal": 25, "SkewStudentT": 60, "VonMises": 25}
 ROWS = [(name, i) for name, (_, _, rows) in CASES.items() for i in range(len(rows))]
 
 
@@ -175,7 +237,7 @@ def test_density_and_both_tails_keep_their_digits(name, i):
     density, tails, rows = CASES[name]
     row, points = rows[i]
     found = methods(name, row, points, "logp", "logcdf", "logccdf")
-    with mp.workdps({"SkewNormal": 25, "SkewStudentT": 60}.get(name, 800)):  # the others by differences
+    with mp.workdps(DIGITS.get(name, 800)):  # the others by differences
         parameters = [mp.mpf(p) for p in row]
         for k, x in enumerate(map(mp.mpf, points)):
             expected = [float(v) for v in (density(x, *parameters), *tails(x, *parameters))]
@@ -209,3 +271,16 @@ def test_slopes_of_both_tails_are_the_density(name):
     for slope, tail_ in zip(found[:2], found[2:4], strict=True):
         expected = np.exp(found[4] - tail_)
         assert (np.abs(slope - expected) <= 1e-9 * expected + 1e-300).all(), (slope, expected)
+
+
+def test_a_search_comes_back_from_where_a_formula_fails():
+    def cdf(x):
+        with np.errstate(all="ignore"):
+            failing = np.where(np.abs(x) > 1e10, np.nan, 0.0)
+            return stats.norm.logcdf(x) + failing, stats.norm.logsf(x) + failing, stats.norm.logpdf(x) + failing
+
+    q = np.array([1e-200, 1e-3, 0.5, 1.0 - 1e-12, np.nan])
+    with np.errstate(all="ignore"):
+        found = solve(cdf, q, np.full(5, -np.inf), np.full(5, np.inf))
+    np.testing.assert_allclose(found[:4], stats.norm.ppf(q[:4]), rtol=1e-13, atol=1e-300)
+    assert np.isnan(found[4])

@@ -110,16 +110,20 @@ def solve(measure: Any, q: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.
     target = np.where(small, np.log(q), np.log1p(-q))
     x, found = first_guess(low, high), q >= 1
     x = np.where(found, np.where(q == 1, high, np.nan), x)
-    last = np.full(q.shape, np.inf)
+    last, best, home = np.full(q.shape, np.inf), np.full(q.shape, np.inf), x
     for _ in range(STEPS):
         below, above, density = measure(x)
         mine = np.where(small, below, above)
         gap = np.where(small, mine - target, target - mine)  # rises with x
         newton = x - gap * np.exp(mine - density)
-        low, high = np.where(gap < 0, x, low), np.where(gap > 0, x, high)
+        lost = np.isnan(gap)  # the formulas do not reach as far as floats do: come back towards where they held
+        low = np.where((gap < 0) | (lost & (x < home)), x, low)
+        high = np.where((gap > 0) | (lost & (x > home)), x, high)
+        better = np.abs(gap) < best
+        home, best = np.where(better, x, home), np.where(better, np.abs(gap), best)
         good = (newton > low) & (newton < high) & (np.abs(gap) <= last / 2) & (np.abs(gap) < FAR)
         still = (np.abs(newton - x) <= 2.3e-16 * np.abs(x)) & (np.abs(gap) < FAR)
-        x = np.where(np.isnan(gap) & ~found, np.nan, x)
+        x = np.where(lost & (x == home) & ~found, np.nan, x)
         close = np.abs(gap) <= EXACT * np.maximum(1.0, np.abs(target))
         found = found | np.isnan(x) | close | still | (place_of(high) - place_of(low) == 1)
         if found.all():

@@ -33,6 +33,11 @@ j0 = elementwise("j0", "The Bessel function of the first kind of order 0.", lamb
                  pullbacks=(lambda g, y, x: -g * j1(x),), domain=REAL, floating=True)
 j1 = elementwise("j1", "The Bessel function of the first kind of order 1.", lambda xp, x: xp.special.j1(x),
                  pullbacks=(lambda g, y, x: g * (j0(x) - jv(2.0, x)) / 2.0,), domain=REAL, floating=True)
+i0e = elementwise("i0e", "i0(x) exp(-|x|), which does not overflow.", lambda xp, x: xp.special.i0e(x),
+                  pullbacks=(lambda g, y, x: g * (i1e(x) - sign(x) * y),), domain=REAL, floating=True)
+i1e = elementwise("i1e", "i1(x) exp(-|x|), which does not overflow.", lambda xp, x: xp.special.i1e(x),
+                  pullbacks=(lambda g, y, x: g * ((i0e(x) + ive(2.0, x)) / 2.0 - sign(x) * y),), domain=REAL,
+                  floating=True)
 iv = _bessel("iv", "The modified Bessel function of the first kind of order v.",
              lambda g, y, v, x: g * (iv(v - 1.0, x) + iv(v + 1.0, x)) / 2.0)
 ive = _bessel("ive", "iv(v, x) exp(-|x|), which does not overflow.",
@@ -135,6 +140,6 @@ hyp2f1 = elementwise("hyp2f1", "The hypergeometric function 2F1(a, b; c; z).",
 
 
 __all__ = [
-    "chi2sf", "gammal", "gammau", "hyp2f1", "i0", "i1", "iv", "ive", "j0", "j1", "jv", "kn", "kv", "kve", "ndtri_exp",
-    "owens_t",
+    "chi2sf", "gammal", "gammau", "hyp2f1", "i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jv", "kn", "kv", "kve",
+    "ndtri_exp", "owens_t",
 ]  # fmt: skip

@@ -9,11 +9,12 @@ FAMILIES = {
     "autoregressive": "AR EulerMaruyama GARCH11",
     "bounded": "Beta Kumaraswamy LogitNormal Triangular TruncatedNormal Uniform",
     "censored": "Censored",
+    "circular": "Rice VonMises",
     "continuous": "AsymmetricLaplace Cauchy Flat Gumbel Laplace Logistic Moyal Normal StudentT",
-    "correlation": "LKJCholeskyCov LKJCorr",
     "counts": "BetaBinomial DiscreteWeibull HyperGeometric",
-    "custom": "CustomDist DensityDist",
+    "correlation": "LKJCholeskyCov LKJCorr",
     "degenerate": "DiracDelta",
+    "custom": "CustomDist DensityDist",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
     "markov": "DiscreteMarkovChain",
     "matrices": "KroneckerNormal MatrixNormal Wishart",
@@ -25,11 +26,12 @@ FAMILIES = {
     "Lognormal Pareto Weibull",
     "random_walk": "GaussianRandomWalk MvGaussianRandomWalk MvStudentTRandomWalk RandomWalk",
     "simulator": "Simulator",
-    "skewed": "ExGaussian SkewNormal SkewStudentT Wald",
     "spatial": "CAR ICAR",
-    "truncated": "Truncated",
     "zeros": "HurdleGamma HurdleLogNormal HurdleNegativeBinomial HurdlePoisson ZeroInflatedBinomial "
     "ZeroInflatedNegativeBinomial ZeroInflatedPoisson",
+    "skewed": "ExGaussian SkewNormal SkewStudentT Wald",
+    "tabulated": "Interpolated",
+    "truncated": "Truncated",
 }
 """Each file of this folder and the public names in it: the one place where a distribution is listed."""
 

@@ -16,7 +16,7 @@ from pellucid.stats.families.far_tails import log_beta_tail
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, log_of, times_log, times_log1p
 from pellucid.stats.families.mills import NormalMass, always, normal_mass, turned
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import bitwise_and, eq, isinf, lt, maximum, minimum, sqr, switch
+from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, eq, isinf, lt, maximum, minimum, sqr, switch
 from pellucid.tensor.bessel import ndtri_exp
 from pellucid.tensor.draws import law
 from pellucid.tensor.namespace import NUMPY
@@ -152,13 +152,13 @@ class Triangular(Distribution):
 
     def side(self, x: Any) -> tuple[Any, Any, Any]:
         """Whether x lies below c, its distance from the end on that side, and the distance of c from there."""
-        left = lt(x, self.c)
+        left = bitwise_or(lt(x, self.c), eq(self.c, self.upper))  # c belongs to the right, if there is a right
         span = switch(left, self.c - self.lower, self.upper - self.c)
-        return left, switch(left, x - self.lower, self.upper - x), switch(eq(span, 0.0), 1.0, span)
+        return left, switch(left, x - self.lower, self.upper - x), span
 
     def logp(self, x: Any) -> Any:
         _, distance, span = self.side(x)
-        return math.log(2) - log(self.upper - self.lower) + switch(eq(x, self.c), 0.0, log(distance) - log(span))
+        return math.log(2) - log(self.upper - self.lower) + log(distance / span)
 
     def log_tail(self, x: Any, *, below: bool) -> Any:
         """log P(X <= x) or log P(X > x): a triangle, or the rest to 1."""
