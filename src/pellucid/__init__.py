@@ -61,6 +61,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         sample_posterior_predictive,
         sample_prior_predictive,
     )
+    from pellucid.inference.rules import EffectiveDraws, StoppingRule, TimeBudget
     from pellucid.inference.sample import sample
     from pellucid.inference.steps.methods import (
         NUTS,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         Metropolis,
         Slice,
     )
+    from pellucid.inference.store import open_run
     from pellucid.inference.summary import summary
     from pellucid.jacobian import hessian, jacobian
     from pellucid.model.check import SamplingError, StartError
@@ -140,11 +142,13 @@ MODULES = {
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.optimise": "find_MAP fit_laplace",
+    "pellucid.inference.rules": "EffectiveDraws StoppingRule TimeBudget",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.steps.methods": (
         "NUTS BinaryGibbsMetropolis BinaryMetropolis CategoricalGibbsMetropolis CompoundStep DEMetropolisZ "
         "Metropolis Slice"
     ),
+    "pellucid.inference.store": "open_run",
     "pellucid.inference.summary": "summary",
     "pellucid.jacobian": "hessian jacobian",
     "pellucid.model.check": "SamplingError StartError",

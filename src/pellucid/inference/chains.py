@@ -48,7 +48,7 @@ class ChainResults:
     Attributes
     ----------
     draws : ndarray, shape (chains, draws, d)
-        Positions; NaN from `completed` on, where a chain was stopped.
+        Positions, as many as the longest chain made; NaN from `completed` on, where another was stopped before.
     statistics : dict of ndarray, shape (chains, draws)
         By the names of `pellucid.inference.kernel.STATISTICS`; zero from `completed` on.
     tune_draws, tune_statistics
@@ -279,8 +279,12 @@ class Watcher:
     """Whether `Plan.snapshots` must hold states that fit the draws: chains then pause for a moment to copy theirs."""
 
     def look(self, plan: Plan) -> bool:
-        """Called every tenth of a second, and at the end; True ends the run."""
+        """Called every tenth of a second; True ends the run."""
         raise NotImplementedError
+
+    def end(self, plan: Plan) -> None:
+        """Called when all chains have ended."""
+        self.look(plan)
 
 
 class Plan:
@@ -366,6 +370,15 @@ class Plan:
 
         return start, advance
 
+    def positions(self, chains: int | slice, begin: int, end: int) -> NDArray:
+        """The draws of one chain or of several, after tuning."""
+        return self.draws[chains, begin:end]
+
+    def rows_of_statistics(self, chain: int, begin: int, end: int) -> dict[str, NDArray]:
+        """The statistics of some draws of one chain, after tuning."""
+        found = self.split(slice(self.tune + begin, self.tune + end))
+        return {name: rows[chain] for name, rows in found.items()}
+
     def memory(self, chain: int) -> list[NDArray]:
         """The arrays from which a chain can go on."""
         return [self.progress[chain], *self.states[chain]]
@@ -432,7 +445,7 @@ class Plan:
             if on_progress:
                 on_progress(self.report(running))
             if watcher is not None:
-                watcher.look(self)
+                watcher.end(self)
         return interrupted
 
     def report(self, running: list[Future]) -> list[Progress]:
@@ -447,14 +460,15 @@ class Plan:
         """The results; what was not reached is marked."""
         done = self.progress[:, sampler.ITERATIONS_DONE]
         tuned, completed = np.minimum(done, self.tune), np.maximum(done - self.tune, 0)
+        most = int(completed.max(initial=0))  # what no chain has reached may be large, and is not touched
         for chain in range(self.chains):
-            self.draws[chain, completed[chain] :] = np.nan
+            self.draws[chain, completed[chain] : most] = np.nan
             self.tune_draws[chain, tuned[chain] :] = np.nan
         inverse_mass = slice(layout.INVERSE_MASS * self.dimension, (layout.INVERSE_MASS + 1) * self.dimension)
         spans = np.diff(self.clock, axis=1)
         return ChainResults(
-            draws=self.draws,
-            statistics=self.split(slice(self.tune, None)),
+            draws=self.positions(slice(None), 0, most),
+            statistics=self.split(slice(self.tune, self.tune + most)),
             tune_draws=self.tune_draws if self.keep_tune else None,
             tune_statistics=self.split(slice(0, self.tune)),
             completed=completed,

@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pellucid.inference import estimators
+from pellucid.inference.rules import EffectiveDraws
 from pellucid.inference.trace import element_labels
 
 __all__ = ["Convergence", "bfmi", "check", "convergence", "ess", "eti", "hdi", "log_warnings", "mcse", "rhat"]
@@ -68,7 +69,7 @@ def rhat(x: ArrayLike, method: str = "rank") -> float | np.ndarray:
     return _scalar(estimators.measure(x, _choose("rhat", estimators.RHAT, method), chains=2))
 
 
-def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None = None) -> float | np.ndarray:
+def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None = None) -> Any:
     """Return how many independent draws would estimate as well as the draws `x` do.
 
     Parameters
@@ -85,6 +86,8 @@ def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None
     -------
     float or ndarray, shape event
         At most N log10(N) for N draws; N for an element that never changes; NaN for one with a NaN draw.
+    StoppingRule
+        If `x` is a single number: ``sample(until=ess(400))`` ends when every coordinate has so many effective draws.
 
     Notes
     -----
@@ -97,6 +100,8 @@ def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None
     >>> bool(1500 < ess(x) < 2500), bool(ess(np.cumsum(x, axis=1)) < 30)
     (True, True)
     """
+    if isinstance(x, (int, float)):
+        return EffectiveDraws(x)
     return _scalar(estimators.measure(x, _choose_with_prob("ess", estimators.ESS, method, prob)))
 
 

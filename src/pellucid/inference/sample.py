@@ -7,22 +7,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from pellucid.compile.callback import density_function, release
 from pellucid.inference import kernel
-from pellucid.inference.chains import ChainResults, chain_keys, compiled_sampler, run_chains
+from pellucid.inference.chains import ChainResults, Watcher, chain_keys, compiled_sampler, run_chains
 from pellucid.inference.chains import Progress as ChainState
+from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
+from pellucid.inference.rules import as_rule, draws_within_memory
 from pellucid.inference.steps.compound import CompoundDensity, run_compound
-from pellucid.inference.steps.methods import NUTS, assign
+from pellucid.inference.steps.methods import NUTS, StepMethod, assign
+from pellucid.inference.store import RunStore, open_run
 from pellucid.inference.trace import preload
+from pellucid.inference.watch import CallbackWatcher, RuleWatcher, Watchers
 from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
 from pellucid.model.context import here, modelcontext
 from pellucid.model.density import Density
@@ -38,9 +43,6 @@ PRIOR_TRIES = 100
 JITTER = {"auto": True, "jitter+adapt_diag": True, "jitter+adapt_diag_grad": True, "adapt_diag": False}
 """The values of `init`, and whether they move the starts; the mass matrix is adapted in the same way by all."""
 
-LATER = {"trace": "traces of your own", "callback": "callbacks"}
-"""Arguments of PyMC that need what a later release brings."""
-
 IGNORED = {
     "progressbar_theme", "quiet", "n_init", "keep_warning_stat", "mp_ctx", "blas_cores", "compile_kwargs",
     "nuts_sampler", "nuts_sampler_kwargs",
@@ -50,6 +52,10 @@ IGNORED = {
 
 LONG = 1.0
 """Seconds of sampling after which xarray is imported meanwhile; results of shorter runs import it when first read."""
+
+
+DRAWS = 1000
+REMEMBERED = ("draws", "tune", "chains", "seed", "target_accept", "max_treedepth")
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,17 @@ class Settings:
     keep_tune: bool
     progressbar: bool
 
+    def remembered(self) -> dict[str, Any]:
+        """What a run on disk must know to go on."""
+        return {name: getattr(self, name) for name in REMEMBERED}
+
+    def resumed(self, found: Mapping[str, Any]) -> Settings:
+        """The settings of a run on disk, with those of this call that change no draws."""
+        return replace(self, **{name: found[name] for name in REMEMBERED})
+
 
 def sample(
-    draws: int = 1000,
+    draws: int | None = None,
     *,
     tune: int = 1000,
     chains: int | None = None,
@@ -85,6 +99,10 @@ def sample(
     idata_kwargs: Mapping[str, Any] | None = None,
     model: Model | None = None,
     step: Any = None,
+    until: Any = None,
+    trace: Any = None,
+    resume: Any = None,
+    callback: Callable[..., Any] | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
     backend: str | None = None,
@@ -95,7 +113,8 @@ def sample(
     Parameters
     ----------
     draws, tune : int
-        Draws to keep in each chain, and iterations of adaptation before them.
+        Draws to keep in each chain (1000, or with `until` as many as memory holds), and iterations of adaptation
+        before them.
     chains : int, optional
         Independent chains; 4 by default.
     cores : int, optional
@@ -124,6 +143,17 @@ def sample(
     step : StepMethod or list of StepMethod, optional
         How to sample some of the variables; by default NUTS for continuous ones, Gibbs draws for those with few
         values, and Metropolis for other whole numbers, each in turn.
+    until : StoppingRule, float or datetime.timedelta, optional
+        When to end before all `draws` are made: ``pm.ess(400)`` once every coordinate has so many effective draws, a
+        number of seconds or a timedelta once so much time has passed; ``pm.ess(400) | TimeBudget(60)`` for either.
+    trace : path, optional
+        Where to write draws while they are made, as a Zarr store; a process that is killed loses at most a second's.
+    resume : path, optional
+        Such a store, whose run is to go on as if nothing had happened; its draws, tuning, chains and seed are used.
+        With larger `draws` it is extended.
+    callback : callable, optional
+        ``callback(trace=..., draw=...)`` sees, at most ten times a second, the array of a chain's draws and its newest
+        one; KeyboardInterrupt raised in it ends the run.
     target_accept : float
         The acceptance rate that the step size is adapted to; higher ones take smaller steps.
     max_treedepth : int
@@ -163,31 +193,84 @@ def sample(
     defaults = {"target_accept": target_accept, "max_treedepth": max_treedepth}
     target_accept, max_treedepth = read_options(options, **{**defaults, **nuts})
     settings = Settings(
-        as_count("draws", draws, 1), as_count("tune", tune), as_count("chains", 4 if chains is None else chains, 1),
+        DRAWS if draws is None else as_count("draws", draws, 1), as_count("tune", tune),
+        as_count("chains", 4 if chains is None else chains, 1),
         cores if cores is None else as_count("cores", cores, 1),
         as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
     )  # fmt: skip
     begun = time.perf_counter()
-    density: Density | CompoundDensity
-    begin = partial(
-        find_starts, owner, settings=settings, initvals=initvals, moved=jitters(init), retries=jitter_max_retries
-    )
-    if all(isinstance(m, NUTS) for m in methods):
-        with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
-            pool.submit(compiled_sampler)  # while Python builds the gradient
-            density = owner.density()
-            compiled = density.compile(backend)
-            starts = begin(density, density_function(compiled, density.dimension))
-        results = run_nuts(density, compiled, starts, settings)
+    engine = Engine(owner, methods, backend)
+    rule = as_rule(until)
+    if rule is not None and draws is None:
+        settings = replace(settings, draws=draws_within_memory(settings.chains, engine.density.size))
+    store = open_store(trace, resume, owner, engine, var_names)
+    states = None
+    if store is not None and resume is not None:
+        settings = settings.resumed(store.resume(draws))
+        states = store.states()
+    if states is None:
+        starts = find_starts(
+            owner, engine.density, engine.evaluate, settings=settings, initvals=initvals, moved=jitters(init),
+            retries=jitter_max_retries,
+        )  # fmt: skip
     else:
-        density = CompoundDensity(owner, methods, backend)
-        starts = begin(density, density.evaluate)
-        results = run_all(density, starts, settings)
-    found = collect(owner, density, results, var_names)
+        starts = np.zeros((settings.chains, engine.density.size))
+    watchers: list[Watcher] = [RuleWatcher(rule)] if rule is not None else []
+    watchers += [CallbackWatcher(callback)] if callback is not None else []
+    if store is not None:
+        watchers.append(store)
+        if resume is None:
+            store.create(settings.remembered())
+    results = engine.run(starts, settings, Watchers(watchers) if watchers else None, states)
+    if store is not None:
+        store.finish(attributes(settings, time.perf_counter() - begun, results))
+        found = store.collect()
+    else:
+        found = collect(owner, engine.density, results, var_names)
     found.attributes = attributes(settings, time.perf_counter() - begun, results)
     if compute_convergence_checks:
         report_convergence(found)
+    if store is not None:
+        return DeferredTree(partial(open_run, store.path), None)
     return as_tree(found, idata_kwargs or {}) if return_inferencedata else Trace(found.posterior, found.statistics)
+
+
+def open_store(
+    trace: Any, resume: Any, model: Model, engine: Engine, var_names: Sequence[str] | None
+) -> RunStore | None:
+    """The store that a run is written to, if any."""
+    if trace is not None and resume is not None:
+        raise ValueError("trace= begins a new run, resume= goes on with one: give one of them.")
+    path = trace if trace is not None else resume
+    if path is None:
+        return None
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"trace and resume are paths of Zarr stores, not {path!r}.")
+    return RunStore(path, model, engine.density, var_names)
+
+
+class Engine:
+    """A model's density, compiled for the step methods that will sample it."""
+
+    def __init__(self, model: Model, methods: Sequence[StepMethod], backend: str | None):
+        self.density: Density | CompoundDensity
+        if all(isinstance(m, NUTS) for m in methods):
+            with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
+                pool.submit(compiled_sampler)  # while Python builds the gradient
+                self.density = model.density()
+                self.compiled = self.density.compile(backend)
+                self.evaluate = density_function(self.compiled, self.density.size)
+        else:
+            self.density = CompoundDensity(model, methods, backend)
+            self.evaluate = self.density.evaluate
+
+    def run(
+        self, starts: np.ndarray, settings: Settings, watcher: Watcher | None, states: Sequence[np.ndarray] | None
+    ) -> ChainResults:
+        """Run all chains, show their progress, and raise what stopped them."""
+        if isinstance(self.density, CompoundDensity):
+            return run_all(self.density, starts, settings, watcher, states)
+        return run_nuts(self.density, self.compiled, starts, settings, watcher, states)
 
 
 def as_count(what: str, value: Any, least: int = 0) -> int:
@@ -207,12 +290,8 @@ def jitters(init: str) -> bool:
 def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth: int) -> tuple[float, int]:
     """PyMC's other arguments: settings of NUTS are read, harmless ones ignored, all others refused."""
     nuts = {**(options.get("nuts") or {}), **(options.get("nuts_kwargs") or {})}
-    for name, value in options.items():
-        if name in LATER and value is not None:
-            raise NotImplementedError(
-                f"sample({name}=...): {LATER[name]} come in a later release; NUTS samples all continuous variables."
-            )
-        if name not in {*LATER, *IGNORED, "nuts", "nuts_kwargs"}:
+    for name in options:
+        if name not in {*IGNORED, "nuts", "nuts_kwargs"}:
             raise TypeError(f"sample() has no argument {name!r}. {here()}")
     unknown = set(nuts) - {"target_accept", "max_treedepth"}
     if unknown:
@@ -261,7 +340,8 @@ def find_start(
         logp, slope = evaluate(x)
         if np.isfinite(logp) and np.isfinite(slope).all():
             return x
-    for point in () if initvals else prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
+    told = initvals or not moved
+    for point in () if told else prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
         tried = density.pack(point)
         logp, slope = evaluate(tried)
         if np.isfinite(logp) and np.isfinite(slope).all():
@@ -311,7 +391,14 @@ def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[st
 # Running, and what is said about it.
 
 
-def run_nuts(density: Density, compiled: Any, starts: np.ndarray, settings: Settings) -> ChainResults:
+def run_nuts(
+    density: Density,
+    compiled: Any,
+    starts: np.ndarray,
+    settings: Settings,
+    watcher: Watcher | None,
+    states: Sequence[np.ndarray] | None,
+) -> ChainResults:
     """Run NUTS on all variables."""
     contexts = [compiled.context() for _ in range(settings.chains)]
     native = getattr(compiled, "native", True)
@@ -320,20 +407,26 @@ def run_nuts(density: Density, compiled: Any, starts: np.ndarray, settings: Sett
             compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
             max_treedepth=settings.max_treedepth, cores=settings.cores if native else 1, keep_tune=settings.keep_tune,
-            on_progress=report,
+            on_progress=report, watcher=watcher, states=states,
         )  # fmt: skip
     release(compiled, contexts)
     raise_failures([compiled], results)
     return results
 
 
-def run_all(density: CompoundDensity, starts: np.ndarray, settings: Settings) -> ChainResults:
+def run_all(
+    density: CompoundDensity,
+    starts: np.ndarray,
+    settings: Settings,
+    watcher: Watcher | None,
+    states: Sequence[np.ndarray] | None,
+) -> ChainResults:
     """Run several step methods in turn."""
     with watched(settings) as report:
         results = run_compound(
             density, starts, settings.draws, settings.tune, chain_keys(settings.seed, settings.chains),
             settings.target_accept, settings.max_treedepth, settings.keep_tune,
-            cores=settings.cores, on_progress=report,
+            cores=settings.cores, on_progress=report, watcher=watcher, states=states,
         )  # fmt: skip
     raise_failures([c for c in (density.nuts, density.others) if c is not None], results)
     return results

@@ -162,7 +162,7 @@ class CompoundPlan(Plan):
         self.density = density
         iterations = self.tune + self.count
         self.z = np.ascontiguousarray(points[:, d:])
-        self.z_draws = np.full((self.chains, iterations, n), np.nan)
+        self.z_draws = np.empty((self.chains, iterations, n))
         self.acceptances = np.zeros((len(density.blocks), self.chains, iterations))
         self.table, self.scales, past = self.rows(iterations)
         self.histories = np.zeros((self.chains, max(past, 1)))
@@ -224,29 +224,32 @@ class CompoundPlan(Plan):
 
         return start, advance
 
+    def positions(self, chains: int | slice, begin: int, end: int) -> NDArray:
+        """The draws of one chain or of several, after tuning: what NUTS moves comes first."""
+        others = self.z_draws[chains, self.tune + begin : self.tune + end]
+        return np.concatenate([super().positions(chains, begin, end), others], axis=-1)
+
     def memory(self, chain: int) -> list[NDArray]:
         """The arrays from which a chain can go on."""
         own = [self.z[chain], self.scales[chain], self.scratch[chain], self.histories[chain]]
         return [*super().memory(chain), *own]
 
     def collect(self, seconds: float, *, interrupted: bool) -> ChainResults:
-        """The results, with the coordinates of both parts, and the acceptance of each block."""
+        """The results, with the coordinates of both parts."""
+        done = self.progress[:, sampler.ITERATIONS_DONE]
+        for chain in range(self.chains):
+            self.z_draws[chain, done[chain] : int(done.max(initial=0))] = np.nan
         found = super().collect(seconds, interrupted=interrupted)
-        for chain, done in enumerate(self.progress[:, sampler.ITERATIONS_DONE]):
-            self.z_draws[chain, done:] = np.nan
-        found.draws = np.concatenate([found.draws, self.z_draws[:, self.tune :]], axis=-1)
         if found.tune_draws is not None:
             found.tune_draws = np.concatenate([found.tune_draws, self.z_draws[:, : self.tune]], axis=-1)
-        for part, statistics in (
-            (slice(self.tune, None), found.statistics),
-            (slice(0, self.tune), found.tune_statistics),
-        ):
-            if not self.density.d:  # there are no trajectories to tell of
-                for name in set(statistics) - {"lp"}:
-                    del statistics[name]
-            for block, rates in zip(self.density.blocks, self.acceptances, strict=True):
-                statistics[f"accept_{block.name}"] = rates[:, part]
         return found
+
+    def split(self, part: slice) -> dict[str, NDArray]:
+        """The statistics of a part of the iterations; without NUTS there are no trajectories to tell of."""
+        found = super().split(part)
+        kept = found if self.density.d else {"lp": found["lp"]}
+        rates = zip(self.density.blocks, self.acceptances, strict=True)
+        return kept | {f"accept_{block.name}": rows[:, part] for block, rows in rates}
 
 
 def run_compound(
