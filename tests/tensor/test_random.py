@@ -101,6 +101,9 @@ def test_calling_forms():
             pt.random.normal(**wrong)
     with pytest.raises(TypeError, match="missing a required argument: 'df'"):
         pt.random.t()
+    assert pt.random.binomial(3.0, 1.0).eval() == 3
+    with pytest.raises(ValueError, match="counts must be whole numbers"):
+        pt.random.betabinom(3.5, 1.0, 1.0).eval()
     with pytest.raises(TypeError, match="not both"):
         pt.random.gamma(1.0, 2.0, 3.0)
 

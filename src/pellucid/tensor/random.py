@@ -35,6 +35,15 @@ def check_probabilities(p: np.ndarray) -> None:
         raise ValueError(f"the probabilities must be non-negative and sum to 1; their sums are {p.sum(-1)}")
 
 
+def whole(n: np.ndarray) -> np.ndarray:
+    """Counts as integers; floats are fine as long as they are whole."""
+    if n.dtype.kind in "biu":
+        return n
+    if not np.all(n == np.floor(n)):
+        raise ValueError(f"counts must be whole numbers, but they are {n}")
+    return n.astype("int64")
+
+
 def refuse_improper(name: str) -> Any:
     """There is no drawing from a density without a finite integral."""
     raise ValueError(f"{name} is improper: it has no random draws. Use a proper prior where draws are needed")
@@ -85,7 +94,7 @@ generalized_gamma_law = law(
     "gengamma", "alpha p lambd", lambda rng, size, alpha, p, lambd: lambd * rng.gamma(alpha / p, 1.0, size) ** (1 / p)
 )
 bernoulli_law = law("bernoulli", "p", lambda rng, size, p: rng.binomial(1, p, size), dtype="int64")
-binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(n, p, size), dtype="int64")
+binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(whole(n), p, size), dtype="int64")
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
 negative_binomial_law = law(
     "nbinom", "n p", lambda rng, size, n, p: rng.poisson(rng.gamma(n, (1.0 - p) / p, size)), dtype="int64"
@@ -105,12 +114,12 @@ overdispersed_law = law(
 )
 geometric_law = law("geometric", "p", lambda rng, size, p: rng.geometric(p, size), dtype="int64")
 beta_binomial_law = law(
-    "betabinom", "n a b", lambda rng, size, n, a, b: rng.binomial(n, rng.beta(a, b, size)), dtype="int64"
+    "betabinom", "n a b", lambda rng, size, n, a, b: rng.binomial(whole(n), rng.beta(a, b, size)), dtype="int64"
 )
 hypergeometric_law = law(
     "hypergeometric",
     "ngood nbad nsample",
-    lambda rng, size, good, bad, n: rng.hypergeometric(good, bad, n, size),
+    lambda rng, size, good, bad, n: rng.hypergeometric(whole(good), whole(bad), whole(n), size),
     dtype="int64",
 )
 flat_law = law("flat", "", lambda rng, size: refuse_improper("Flat"))

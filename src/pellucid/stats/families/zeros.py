@@ -20,8 +20,10 @@ from pellucid.stats.parameters import MISSING, Alternative
 from pellucid.tensor.arithmetic import bitwise_and, eq, gt, le, maximum, round, switch
 from pellucid.tensor.draws import Law, law
 from pellucid.tensor.transcendental import exp, expm1, log, log1mexp, log1p, logaddexp, softplus
+from pellucid.tensor.types import constant
 
 Sampler = Callable[..., np.ndarray]
+ZERO = constant(0.0)
 
 
 class OfBase(Distribution):
@@ -193,7 +195,7 @@ class Hurdle(OfBase):
     def log_crossed(self) -> Any:
         """log of the probability that the base is not 0."""
         has_zero = self.discrete and self.starts_at_zero
-        return log1mexp(self.inner.logp(0.0 * self.psi)) if has_zero else 0.0 * self.psi
+        return log1mexp(self.inner.logp(ZERO)) if has_zero else ZERO
 
     def logp(self, x: Any) -> Any:
         zero = eq(x, 0)
@@ -220,7 +222,7 @@ class Hurdle(OfBase):
         if not self.starts_at_zero:
             return self.inner.logcdf(x)
         up_to = self.inner.logcdf(x)
-        share = self.inner.logp(0.0 * x) - up_to  # of 0 in what is not above x
+        share = self.inner.logp(ZERO) - up_to  # of 0 in what is not above x
         near = up_to + log1mexp(switch(far, -1.0, share)) - crossed
         return switch(far, log1mexp(switch(far, above, -1.0)), near)
 
