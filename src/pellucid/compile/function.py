@@ -77,7 +77,8 @@ class Function:
         self.checks = [checker(v) for v in self.inputs]
         self.outputs, self.updates, self.pack = list(outputs), dict(updates), pack
         roots = [*self.outputs, *self.updates.values()]
-        self.rewritten = self.timed("rewrite", lambda: rewrite_graph(roots)) if rewrite else roots
+        self.passes: dict[str, int] = {}
+        self.rewritten = self.timed("rewrite", lambda: rewrite_graph(roots, counts=self.passes)) if rewrite else roots
         self.executable = self.timed("compile", lambda: self.compile(backend))
 
     def timed(self, stage: str, work: Callable[[], Any]) -> Any:
@@ -152,13 +153,14 @@ class Function:
         return remake, (self.parameters, self.outputs, self.updates, self.pack, self.options)
 
     def compile_report(self) -> dict[str, Any]:
-        """What compiling did: seconds by stage, loops, callbacks, and what else the backend tells.
+        """What compiling did: seconds by stage, what each pass did, loops, callbacks, and what else the backend tells.
 
         The interpreter compiles nothing: its report has no loops, and takes no seconds.
         """
         report = {"backend": "numpy", "nodes": len(toposort(self.rewritten)), "loop_nests": 0, "callbacks": [],
                   "plan_and_write": 0.0, "compile_and_link": 0.0}  # fmt: skip
-        return report | getattr(self.executable, "report", {})
+        fired = {name: count for name, count in self.passes.items() if count}
+        return report | getattr(self.executable, "report", {}) | {"passes": fired}
 
 
 def remake(

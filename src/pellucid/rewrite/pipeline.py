@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Variable
-from pellucid.graph.traverse import as_list
+from pellucid.graph.traverse import as_list, toposort
 from pellucid.rewrite.algebra import ALGEBRA
 from pellucid.rewrite.engine import Index, Session
 from pellucid.rewrite.expand import EXPAND, INLINE, composes
@@ -92,6 +92,7 @@ def rewrite_graph(
     include: Collection[str] | None = None,
     exclude: Collection[str] = (),
     rules: Sequence[AnyRule] = (),
+    counts: dict[str, int] | None = None,
 ) -> Any:
     """Graphs of the same values that compute faster and more accurately.
 
@@ -105,6 +106,8 @@ def rewrite_graph(
     rules : sequence of rules, optional
         Rules of your own, tried before all others: patterns (``pm.rewrite.Hole``) before and after, or procedures.
         With ``include=[]`` nothing else is rewritten.
+    counts : dict, optional
+        Filled with how often the rules of each pass fired; for "roll" with the number of applications it saved.
 
     Returns
     -------
@@ -127,7 +130,11 @@ def rewrite_graph(
     steps = with_rules(indexes(names), rules)
     with garbage_left_alone():
         for name, step in zip([""] * (len(steps) - len(names)) + list(names), steps, strict=True):
+            before, fired = found, len(session.fired)
             found = run_pass(session, name, found, *step)
+            if counts is not None:
+                saved = len(toposort(before)) - len(toposort(found)) if name in WHOLE else 0
+                counts[name or "rules"] = len(session.fired) - fired + max(saved, 0)
     return found[0] if isinstance(outputs, Variable) else found
 
 
