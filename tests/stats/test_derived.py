@@ -460,6 +460,41 @@ def test_loops_over_sequences_and_vectors():
     np.testing.assert_allclose(ps.logp(rv, v).eval(), stats.norm(before, 0.5).logpdf(v))
 
 
+def test_loops_over_draws_made_before():
+    v = np.array([0.5, 0.9, 0.4, 1.3])
+    scale = np.array([0.5, 0.7, 1.1, 0.6])
+    theta, mu = pt.scalars("theta", "mu")
+    noise = ps.Normal.dist(mu, scale)
+    rho = series(lambda e, p: 0.8 * p + e, [pt.as_tensor_variable(0.2)], None, sequences=[noise])
+    np.testing.assert_allclose(
+        ps.logp(rho, v).eval({mu: 0.3}), stats.norm(0.8 * np.r_[0.2, v[:-1]] + 0.3, scale).logpdf(v)
+    )
+    # A moving average: the state is the noise itself, which follows from the value.
+    rows, _ = scan(lambda e, before: (e + theta * before, e), sequences=[2.0 * ps.Normal.dist(0, 0.5, shape=4)],
+                   outputs_info=[None, pt.as_tensor_variable(0.0)])  # fmt: skip
+    lower = np.eye(4) + 0.6 * np.eye(4, k=-1)
+    joint = stats.multivariate_normal(np.zeros(4), lower @ lower.T).logpdf(v)
+    assert ps.logp(rows[0], v).eval({theta: 0.6}).sum() == pytest.approx(joint)
+
+
+def test_loops_whose_states_hold_draws():
+    """The noise of each step is a state, and is found from the value."""
+    v = np.array([0.5, -0.9, 0.4, 1.3])
+
+    def step(before):
+        noise = ps.Normal.dist(0, 1)
+        return 0.3 + noise + 0.6 * before, noise
+
+    (rows, _), _ = scan(step, outputs_info=[None, pt.as_tensor_variable(0.0)], n_steps=4)
+    lower = np.eye(4) + 0.6 * np.eye(4, k=-1)
+    joint = stats.multivariate_normal(np.full(4, 0.3), lower @ lower.T).logpdf(v)
+    assert ps.logp(rows, v).eval().sum() == pytest.approx(joint)
+    # A state that never changes does not hold the loop up.
+    (kept, _), _ = scan(lambda x, c: (ps.Normal.dist(x * c, 1.0), c), n_steps=4,
+                        outputs_info=[pt.as_tensor_variable(0.1), pt.as_tensor_variable(0.7)])  # fmt: skip
+    np.testing.assert_allclose(ps.logp(kept, v).eval(), stats.norm(0.7 * np.r_[0.1, v[:-1]], 1).logpdf(v))
+
+
 def test_conditional_logp():
     a, a_value, y_value = ps.Normal.dist(0, 1, name="a"), *pt.scalars("a_value", "y_value")
     y = a + ps.Normal.dist(0, 2)
@@ -558,8 +593,9 @@ BLOCKED = {
     "a condition on itself": (lambda: pt.switch(THREE > 1, THREE, -THREE), "depends on the random variables"),
     "compared": (lambda: z() < z(), "both"),
     "equal": (lambda: pt.eq(z(), 1.0), "probability 0"),
-    "the wrong order": (lambda: series(lambda e, p: 0.5 * p + e, [pt.as_tensor_variable(0.0)], None,
-                                       sequences=[z(3)]), "Draw inside the step"),
+    "no draws": (lambda: series(lambda p: 0.5 * p, [z()], 3), "no draw is made"),
+    "two draws": (lambda: series(lambda p: ps.Normal.dist(p, 1.0) + ps.Normal.dist(0, 1), [pt.as_tensor_variable(0.0)],
+                                 3), "several random"),
 }  # fmt: skip
 
 

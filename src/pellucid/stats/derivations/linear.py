@@ -8,10 +8,10 @@ from pellucid.graph.nodes import Variable
 from pellucid.stats.derivations.core import WRITE_INSTEAD, Fitted, Measure, blocked, derives, measure, random_inputs
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.create import ones_like
+from pellucid.tensor.cumulate import Cumulate
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg import Cholesky, MatMul, slogdet, solve, solve_triangular
-from pellucid.tensor.reduce import Cumulate
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import concatenate, dim, matrix_transpose
 from pellucid.tensor.transcendental import log

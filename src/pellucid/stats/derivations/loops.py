@@ -7,12 +7,16 @@ from typing import Any
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
-from pellucid.graph.traverse import ancestors
+from pellucid.graph.traverse import ancestors, graph_inputs
 from pellucid.stats.derivations.core import Fitted, Measure, blocked, derives, is_random, measure
+from pellucid.stats.derivations.lift import pick
+from pellucid.stats.recognise import is_draw
 from pellucid.tensor.arithmetic import neq, switch
+from pellucid.tensor.create import arange
+from pellucid.tensor.index import FULL, GIVEN, Subtensor
 from pellucid.tensor.loop import Scan, loop
 from pellucid.tensor.shape import concatenate, dim, expand_dims, specify_shape
-from pellucid.tensor.types import TensorType, TensorVariable
+from pellucid.tensor.types import Constant, TensorType, TensorVariable
 from pellucid.vectorize import vectorize_graph
 
 Formula = Callable[[Measure, TensorVariable], TensorVariable]
@@ -29,14 +33,27 @@ class Series(Fitted):
             what = "ends by a condition" if op.until else "is the last state only"
             raise blocked(rv, f"the loop {what}", "Derive the density of all rows, for a known number of steps.")
         self.given = op.parts(inputs[1:])
-        self.row: Any = op.collected[rv.index - op.states]
+        self.time: Any = TensorType("int64").variable(name="time")
+        drawn = {} if is_random(op.collected[rv.index - op.states]) else self.drawn_outside()
+        graphs: list[Any] = replace_all([op.collected[rv.index - op.states], *op.next_states], drawn)
+        self.row, after = graphs[0], graphs[1:]
         if not is_random(self.row):
-            raise blocked(rv, "no draw is made in the step: its random numbers come from outside",
-                          "Draw inside the step.")  # fmt: skip
+            raise blocked(rv, "no draw is made in the step, nor are its sequences random", "Draw inside the step.")
         self.value = TensorType(self.row.dtype, self.row.type.shape).variable(name="value")
         self.inner = measure(self.row)
+        known = {self.row: self.value, **self.inner.origin(self.value)}
+        self.next_states = dict(zip(op.leaves.states, replace_all(after, known), strict=True))
         self.event, self.discrete = self.inner.event, self.inner.discrete
         self.independent = self.inner.independent and not self.needed([self.inner.log_density(self.value)])
+
+    def drawn_outside(self) -> dict[Any, Any]:
+        """For sequences of draws that were made before the loop: their leaf, and one row of them as a draw."""
+        found = {}
+        for leaf, rows in zip(self.op.leaves.sequences, self.given.sequences, strict=True):
+            if is_random(rows):
+                at = Subtensor((GIVEN, *[FULL] * (rows.ndim - 1)))
+                found[leaf] = lowered(at(rows, self.time))
+        return found
 
     def needed(self, graphs: Sequence[Variable]) -> dict[Any, Any]:
         """The state leaves that graphs of a step depend on, each with its next value in terms of leaves and the value.
@@ -46,15 +63,13 @@ class Series(Fitted):
         NotDerivable
             When a state depends on draws besides the collected one.
         """
-        after = replace_all(self.op.next_states, {self.row: self.value})
-        states = dict(zip(self.op.leaves.states, after, strict=True))
         found: dict[Any, Any] = {}
         while True:
             reached = set(ancestors([*graphs, *found.values()]))
-            new = [leaf for leaf in states if leaf in reached and leaf not in found]
+            new = [leaf for leaf in self.next_states if leaf in reached and leaf not in found]
             if not new:
                 break
-            found.update((leaf, states[leaf]) for leaf in new)
+            found.update((leaf, self.next_states[leaf]) for leaf in new)
         for v in found.values():
             if is_random(v):
                 raise blocked(self.rv, f"a state of the loop depends on draws besides {self.row}",
@@ -67,16 +82,28 @@ class Series(Fitted):
         states = self.needed([one])
         others = dict(zip(self.op.leaves.others, self.given.others, strict=True))
         sequences = dict(zip(self.op.leaves.sequences, self.given.sequences, strict=True))
+        sequences[self.time] = arange(dim(x, 0))
         first = dict(zip(self.op.leaves.states, self.given.states, strict=True))
-        if all(after is self.value or after in states for after in states.values()):
+        if all(self.is_earlier_value(leaf, states) for leaf in states):
             return self.at_once(one, states, others, sequences, first, x)
-        used = {leaf: rows for leaf, rows in sequences.items() if leaf in set(ancestors([one, *states.values()]))}
-        triples = [(leaf, first[leaf], after) for leaf, after in states.items()]
-        reads = [v for v in others if isinstance(v.type, TensorType)]
-        _, (found,), _ = loop(
-            dim(x, 0), [*used.items(), (self.value, x)], triples, [(v, others[v]) for v in reads], [one]
-        )
+        graphs = replace_all([one, *states.values()], others)
+        reached = set(ancestors(graphs))
+        used = [(leaf, rows) for leaf, rows in sequences.items() if leaf in reached]
+        inside = {self.value, *sequences, *states}
+        roots = [v for v in graph_inputs(graphs) if v not in inside and not isinstance(v, Constant)]
+        copies: dict[Any, Any] = {v: v.type.variable(name=v.name) for v in roots}
+        one, *after = replace_all(graphs, copies)
+        triples = [(leaf, first[leaf], v) for leaf, v in zip(states, after, strict=True)]
+        _, (found,), _ = loop(dim(x, 0), [*used, (self.value, x)], triples, [(c, v) for v, c in copies.items()], [one])
         return found
+
+    def is_earlier_value(self, leaf: Any, states: dict[Any, Any]) -> bool:
+        """Whether a state is the value of some steps before: the next of another such state, or the value itself."""
+        seen = set()
+        while leaf in states and leaf not in seen:
+            seen.add(leaf)
+            leaf = states[leaf]
+        return leaf is self.value
 
     def at_once(
         self, one: Variable, states: dict[Any, Any], others: dict[Any, Any], sequences: dict[Any, Any],
@@ -114,6 +141,15 @@ def series_rule(rv: TensorVariable) -> Measure:
     """The rows that pt.scan collects; or what pt.ifelse makes, which is two loops of one step or none."""
     chosen = branches(rv)
     return Series(rv) if chosen is None else measure(switch(*chosen))
+
+
+def lowered(v: Any) -> Any:
+    """An indexed expression of draws as an expression of indexed draws."""
+    if is_draw(v) or not is_random(v) or v.owner is None:
+        return v
+    if isinstance(v.owner.op, Subtensor):
+        return lowered(pick(v, v.owner.inputs[0]))
+    return v.owner.op(*map(lowered, v.owner.inputs))
 
 
 def branches(rv: TensorVariable) -> tuple[Any, Any, Any] | None:

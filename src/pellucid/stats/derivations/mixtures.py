@@ -30,8 +30,8 @@ from pellucid.stats.recognise import is_draw
 from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, eq, invert, neq, switch
 from pellucid.tensor.create import extents_of, full
 from pellucid.tensor.index import GIVEN, Subtensor
-from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.shape import Join, stack
+from pellucid.tensor.softmax import logsumexp
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
 

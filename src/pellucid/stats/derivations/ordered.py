@@ -27,10 +27,11 @@ from pellucid.tensor.arithmetic import eq, switch
 from pellucid.tensor.create import ARange, extents_of
 from pellucid.tensor.elementwise import Elementwise, cast
 from pellucid.tensor.index import FULL, ArgSort, Gather
-from pellucid.tensor.reduce import ArgReduce, Reduce, logsumexp
+from pellucid.tensor.reduce import ArgReduce, Reduce
 from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import DimShuffle, broadcast_to, expand_dims, moveaxis
+from pellucid.tensor.softmax import logsumexp
 from pellucid.tensor.special import betainc, gammaln
 from pellucid.tensor.transcendental import exp, expm1, log, log1mexp, log1p
 from pellucid.tensor.types import Constant, TensorVariable
