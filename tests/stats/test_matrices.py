@@ -371,6 +371,11 @@ WRONG = {
     "sd_dist": (lambda: ps.LKJCholeskyCov.dist(1.0, 2, 3.0), "must be a distribution of numbers or vectors"),
     "rows": (lambda: ps.LKJCorr.dist(0, 1.0), "n of LKJCorr must be"),
     "p": (lambda: ps.Multinomial.dist(3, [0.5, 0.6]), "p of Multinomial must be probabilities"),
+    "mean": (lambda: ps.MvNormal.dist(MU, PAIR), r"ends in \(3,\), but one draw has shape \(2\)"),
+    "mean matrix": (lambda: ps.MatrixNormal.dist(TABLE.T, rowcov=COV, colcov=PAIR), r"one draw has shape \(3, 2\)"),
+    "not square": (lambda: ps.MvNormal.dist(0.0, chol=TABLE), "chol of MvNormal must be square"),
+    "value": (lambda: ps.logp(ps.StickBreakingWeights.dist(1.0, 3), [0.5, 0.5]), r"the value ends in \(2\)"),
+    "number": (lambda: ps.logp(ps.Dirichlet.dist([1.0, 1.0]), 0.5), r"one draw has shape \(2\)"),
 }  # fmt: skip
 
 

@@ -237,6 +237,7 @@ class Distribution:
     def log_density(self, x: Any) -> TensorVariable:
         """The log-density at any x: -inf outside the support, and for parameters outside their sets."""
         x = as_tensor_variable(x)
+        check_value(self, x)
         conditions = self.valid()
         if not known(self.support, x, self):
             inside = self.support.check(x, self)
@@ -306,6 +307,20 @@ def check_support_length(law: Law, values: list[TensorVariable], last: Sequence[
             values,
             f"it ends in {', '.join(map(str, last))}, but one draw has shape ({', '.join(map(str, own))})",
             "End shape with the lengths of one draw.",
+        )
+
+
+def check_value(d: Distribution, x: TensorVariable) -> None:
+    """The last axes of a value have the lengths of one draw, where both are known."""
+    own = d.law.support_shape(d.values)
+    last = x.type.shape[x.ndim - len(own) :] if x.ndim >= len(own) else x.type.shape
+    fits = len(last) == len(own) and all(n is None or m in (n, None) for n, m in zip(own, last, strict=True))
+    if not fits:
+        raise shape_error(
+            f"A value of {type(d).__name__} does not fit it",
+            [x, *d.values],
+            f"one draw has shape ({', '.join(map(str, own))}), but the value ends in ({', '.join(map(str, last))})",
+            "Give a value whose last axes are those of one draw.",
         )
 
 

@@ -26,13 +26,12 @@ from pellucid.stats.structures import PositiveDefinite, RealMatrix, covariance, 
 from pellucid.tensor.arithmetic import sqr
 from pellucid.tensor.create import arange
 from pellucid.tensor.draws import Law, RngVariable, draw, lengths
-from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg import cholesky, eigh, matmul, solve_triangular
 from pellucid.tensor.packing import product
 from pellucid.tensor.random_vectors import kronecker_normal_sample, matrix_normal_law, wishart_law
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import broadcast_to, dim, expand_dims, matrix_transpose, moveaxis, reshape
+from pellucid.tensor.shape import dim, expand_dims, matrix_transpose, moveaxis, reshape
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
@@ -135,10 +134,8 @@ class MatrixNormal(Distribution):
     ) -> TensorVariable:
         among_rows = as_matrices(cls, {"rowcov": rowcov, "rowchol": rowchol}, lower=True)
         among_columns = as_matrices(cls, {"colcov": colcov, "colchol": colchol}, lower=True)
-        mean, own = as_tensor_variable(mu), [rows(*among_rows.values()), rows(*among_columns.values())]
-        if mean.ndim < 2 or 1 in mean.type.shape[-2:]:
-            mean = broadcast_to(cast(mean, "float64"), [*lengths(mean)[:-2], *own])
-        return super().dist(mu=mean, **among_rows, **among_columns, **options)
+        own = [rows(*among_rows.values()), rows(*among_columns.values())]
+        return super().dist(mu=as_mean(cls, mu, own), **among_rows, **among_columns, **options)
 
     def logp(self, x: Any) -> Any:
         half = solve_triangular(self.rowchol, x - self.mu, lower=True)
@@ -231,9 +228,7 @@ class KroneckerNormal(Distribution):
         named = {"mu": mu, "sigma": sigma, **dict(zip_factors(covs, chols, evds))}
         sets = parameters_of(len(named) - 2)
         mean, noise, *factors = (as_parameter(cls, label, sets[label], v) for label, v in named.items())
-        whole = as_mean(mean, {"K": factors[0]}) if len(factors) == 1 else mean
-        if mean.ndim == 0 or mean.type.shape[-1] == 1:
-            whole = broadcast_to(mean, [*lengths(mean)[:-1], product([rows(c) for c in factors])])
+        whole = as_mean(cls, mean, [product([rows(c) for c in factors])])
         law, values = kronecker_law(len(factors)), [whole, noise, *factors]
         return draw(law, values, size=batch_size(law, values, shape, size, cls.__name__), rng=rng, name=name)
 

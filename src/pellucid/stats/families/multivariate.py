@@ -29,7 +29,8 @@ from pellucid.stats.structures import LengthVector, PositiveInteger, zero_sum
 from pellucid.tensor.arithmetic import sqr, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.create import arange, zeros
-from pellucid.tensor.draws import Law, RngVariable, as_size, draw
+from pellucid.tensor.cumulate import cumsum
+from pellucid.tensor.draws import Law, RngVariable, as_size, draw, lengths
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg import cholesky, inv, solve_triangular
@@ -41,7 +42,6 @@ from pellucid.tensor.random_vectors import (
     stick_breaking_law,
     zero_sum_sample,
 )
-from pellucid.tensor.reduce import cumsum
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import as_extents, broadcast_to, concatenate, dim, expand_dims, matrix_transpose, reshape
 from pellucid.tensor.special import gammaln
@@ -84,7 +84,7 @@ class MvNormal(Distribution):
         cls, mu: Any = 0.0, cov: Any = None, *, tau: Any = None, chol: Any = None, lower: bool = True, **options: Any
     ) -> TensorVariable:
         matrices = as_matrices(cls, {"cov": cov, "tau": tau, "chol": chol}, lower=lower)
-        return super().dist(mu=as_mean(mu, matrices), **matrices, **options)
+        return super().dist(mu=as_mean(cls, mu, own_length(matrices)), **matrices, **options)
 
     def logp(self, x: Any) -> Any:
         z, log_det, k = standardized(self.chol, x - self.mu)
@@ -137,7 +137,7 @@ class MvStudentT(Distribution):
     ) -> TensorVariable:
         named = {"Sigma": Sigma, "scale": scale, "cov": cov, "tau": tau, "chol": chol}
         matrices = as_matrices(cls, named, lower=lower)
-        return super().dist(nu=nu, mu=as_mean(mu, matrices), **matrices, **options)
+        return super().dist(nu=nu, mu=as_mean(cls, mu, own_length(matrices)), **matrices, **options)
 
     def logp(self, x: Any) -> Any:
         z, log_det, k = standardized(self.chol, x - self.mu)
@@ -165,16 +165,33 @@ def as_matrices(cls: type[Distribution], given_by: Mapping[str, Any], *, lower: 
     if matrix.ndim < 2:
         raise shape_error(f"{label} of {cls.__name__} must be a matrix", [matrix], f"it has {matrix.ndim} axes",
                           "Give a matrix, such as np.diag(variances).")  # fmt: skip
+    if None not in matrix.type.shape[-2:] and matrix.type.shape[-1] != matrix.type.shape[-2]:
+        raise shape_error(f"{label} of {cls.__name__} must be square", [matrix], "its last two lengths differ",
+                          "Give a square matrix.")  # fmt: skip
     return {label: matrix_transpose(matrix) if label == "chol" and not lower else matrix}
 
 
-def as_mean(mu: Any, matrices: Mapping[str, TensorVariable]) -> TensorVariable:
-    """A mean vector as long as the matrix has rows: `mu`, stretched if it is one number."""
-    mean, (matrix,) = as_tensor_variable(mu), matrices.values()
-    if mean.ndim and mean.type.shape[-1] != 1:
+def own_length(matrices: Mapping[str, TensorVariable]) -> list[Any]:
+    """The length of a draw whose covariance is given by the one matrix."""
+    (matrix,) = matrices.values()
+    return lengths(matrix)[-1:]
+
+
+def as_mean(cls: type[Distribution], mu: Any, own: Sequence[Any]) -> TensorVariable:
+    """`mu` with the axes of one draw, whose lengths are `own`; a number and axes of length 1 are stretched."""
+    mean = as_tensor_variable(mu)
+    last = mean.type.shape[max(mean.ndim - len(own), 0) :]
+    pairs = list(zip(reversed(last), reversed(own), strict=False))
+    if any(isinstance(n, int) and m not in (1, None, n) for m, n in pairs):
+        raise shape_error(
+            f"mu of {cls.__name__} does not fit its other parameters",
+            [mean],
+            f"it ends in {last}, but one draw has shape ({', '.join(map(str, own))})",
+            "Give one mean for each element of a draw, or one number.",
+        )
+    if len(last) == len(own) and all(m != 1 or m is n for m, n in pairs):
         return mean
-    lead = [dim(mean, i) for i in range(mean.ndim - 1)]
-    return broadcast_to(cast(mean, "float64"), [*lead, dim(matrix, matrix.ndim - 1)])
+    return broadcast_to(cast(mean, "float64"), [*lengths(mean)[: -len(own)], *own])
 
 
 def standardized(factor: TensorVariable, x: TensorVariable) -> tuple[TensorVariable, TensorVariable, TensorVariable]:

@@ -11,16 +11,16 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.stats.constraint import Positive, RealVector, interval, real_vector
 from pellucid.stats.distribution import Distribution, distribution
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI
+from pellucid.stats.families.multivariate import as_mean
 from pellucid.stats.parameters import ParameterValueError
 from pellucid.stats.structures import Neighbourhood
 from pellucid.tensor.arithmetic import sqr
 from pellucid.tensor.create import zeros
 from pellucid.tensor.draws import lengths
-from pellucid.tensor.elementwise import cast
 from pellucid.tensor.linalg import eigvalsh, matmul
 from pellucid.tensor.random_vectors import autoregression_law, intrinsic_autoregression_law
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import broadcast_to, expand_dims
+from pellucid.tensor.shape import expand_dims
 from pellucid.tensor.transcendental import log, log1p, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
@@ -81,11 +81,10 @@ class CAR(Distribution):
 
     @classmethod
     def dist(cls, mu: Any, W: Any, alpha: Any, tau: Any, **options: Any) -> TensorVariable:
-        weights, mean = as_tensor_variable(as_weights(W)), as_tensor_variable(mu)
+        weights = as_tensor_variable(as_weights(W))
         if weights.ndim != 2:
             raise ValueError(f"W of CAR must be one matrix, but it has {weights.ndim} axes. At {describe(user_line())}")
-        if mean.ndim == 0 or mean.type.shape[-1] == 1:
-            mean = broadcast_to(cast(mean, "float64"), [*lengths(mean)[:-1], lengths(weights)[-1]])
+        mean = as_mean(cls, mu, lengths(weights)[-1:])
         return super().dist(mu=mean, W=weights, alpha=alpha, tau=tau, **options)
 
     def logp(self, x: Any) -> Any:
