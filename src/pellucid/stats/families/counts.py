@@ -104,6 +104,9 @@ class HyperGeometric(Distribution):
         return floor((self.n + 1) * (self.good + 1) / (self.good + self.bad + 2))
 
 
+SUMMED = 256  # terms of a mean; what comes after is smooth for any beta whose tail reaches so far
+
+
 def survived_periods(rng: np.random.Generator, size: tuple[int, ...], q: np.ndarray, beta: np.ndarray) -> np.ndarray:
     """Draws of the discrete Weibull law: a Weibull time, rounded down."""
     with np.errstate(over="ignore"):
@@ -149,7 +152,7 @@ class DiscreteWeibull(Distribution):
         """
         rate, n = -log(self.q), float(SUMMED)
         first = expand_dims(rate, -1) * arange(1.0, n) ** expand_dims(self.beta, -1)
-        reached = rate * n**self.beta
+        reached = minimum(rate * n**self.beta, 1e3)  # where exp(-reached) is 0 already
         integral = exp(gammaln(1.0 + 1.0 / self.beta) - log(rate) / self.beta) * gammaincc(1.0 / self.beta, reached)
         slope = reached * self.beta / n
         ends = exp(-reached) * (0.5 + slope / 12.0)
@@ -158,6 +161,3 @@ class DiscreteWeibull(Distribution):
     def support_point(self) -> Any:
         median = (math.log(0.5) / log(self.q)) ** (1.0 / self.beta) - 1.0
         return floor(minimum(maximum(median, 0.0), 2.0**53))
-
-
-SUMMED = 64  # terms; smooth enough from there on for any beta whose tail reaches so far
