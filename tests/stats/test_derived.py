@@ -282,6 +282,10 @@ def test_joined_variables_each_by_its_own_draw():
     np.testing.assert_allclose(ps.logcdf(pt.concatenate([a, b]), v).eval(),
                                np.r_[NORMAL.logcdf(v[:2]), stats.expon(scale=0.5).logcdf(v[2:])])  # fmt: skip
     np.testing.assert_allclose(ps.logp(pt.concatenate([b, a])[2], 0.2).eval(), stats.expon(scale=0.5).logpdf(0.2))
+    np.testing.assert_allclose(ps.logp(pt.concatenate([a, b])[1:-1], v[1:4]).eval(), expected[1:4])
+    np.testing.assert_allclose(
+        ps.logp(pt.stack([a, 2 * a + 1, a])[1, 1:], 1.7).eval(), [stats.norm(1.6, 2.4).logpdf(1.7)]
+    )
     first = z()
     second = ps.Normal.dist(first, 0.5)  # given the first
     np.testing.assert_allclose(ps.logp(pt.stack([second, first]), [1.0, 0.4]).eval(),

@@ -122,9 +122,20 @@ def pick_part(rv: TensorVariable, x: TensorVariable) -> TensorVariable:
         place = axis - sum(not isinstance(e, Slice) for e in entries[:axis])
         return Join(place)(*[again(rv, p) for p in parts])
     position, lengths = entries[axis], [p.type.shape[axis] for p in parts]  # type: ignore[attr-defined]
-    if isinstance(position, Given | Slice) or None in lengths:
+    dynamic = Given in (type(position), *(type(getattr(position, end, None)) for end in ("start", "stop")))
+    if dynamic or None in lengths or (isinstance(position, Slice) and position.step != 1):
         raise blocked(rv, "which parts it picks is not known now", "Index the parts before joining them.")
-    ends = np.cumsum(lengths)
+    ends = np.cumsum(lengths).tolist()
+    if isinstance(position, Slice):
+        low, high, _ = slice(position.start, position.stop).indices(ends[-1])
+        kept = []
+        for p, n, end in zip(parts, lengths, ends, strict=True):
+            first, last = max(low - (end - n), 0), min(high - (end - n), n)
+            if first < last or (not kept and end == ends[-1]):
+                entries[axis] = Slice(first, max(first, last))
+                kept.append(Subtensor(tuple(entries))(p, *given))
+        place = axis - sum(not isinstance(e, Slice) for e in entries[:axis])
+        return Join(place)(*kept) if len(kept) > 1 else kept[0]
     which = int(np.searchsorted(ends, position, side="right"))
     entries[axis] = int(position - (ends[which] - lengths[which]))
     return Subtensor(tuple(entries))(parts[which], *given)
