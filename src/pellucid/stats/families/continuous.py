@@ -347,6 +347,12 @@ class Flat(Distribution):
     def logp(self, x: Any) -> Any:
         return 0.0
 
+    def logcdf(self, x: Any) -> Any:
+        raise Undefined("Flat has no distribution function: it is improper.")
+
+    def icdf(self, q: Any) -> Any:
+        raise Undefined("Flat has no quantiles: it is improper.")
+
     def mean(self) -> Any:
         raise Undefined("Flat has no mean: it is improper.")
 

@@ -432,6 +432,12 @@ class HalfFlat(Distribution):
     def logp(self, x: Any) -> Any:
         return 0.0
 
+    def logcdf(self, x: Any) -> Any:
+        raise Undefined("HalfFlat has no distribution function: it is improper.")
+
+    def icdf(self, q: Any) -> Any:
+        raise Undefined("HalfFlat has no quantiles: it is improper.")
+
     def mean(self) -> Any:
         raise Undefined("HalfFlat has no mean: it is improper.")
 
