@@ -15,6 +15,7 @@ from pellucid.graph.traverse import as_list, toposort
 from pellucid.tensor.body import Body
 from pellucid.tensor.broadcast import broadcast_extents, broadcast_static, leading
 from pellucid.tensor.create import ARange, arange, extents_of
+from pellucid.tensor.cumulate import Cumulate
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.host import blockwise
@@ -22,7 +23,7 @@ from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Sc
 from pellucid.tensor.linalg import MatrixOp
 from pellucid.tensor.loop import Scan
 from pellucid.tensor.operators import FUNCTIONS
-from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
+from pellucid.tensor.reduce import ArgReduce, Reduce
 from pellucid.tensor.shape import (
     BroadcastTo,
     Dim,
@@ -39,6 +40,7 @@ from pellucid.tensor.shape import (
     shape,
     stack,
 )
+from pellucid.tensor.softmax import OverExponentials
 from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable
 
 
@@ -157,9 +159,7 @@ def reordered(op: DimShuffle, batch: Batched) -> Any:
 
 
 @vectorize_op.register(Reduce)
-@vectorize_op.register(LogSumExp)
-@vectorize_op.register(Softmax)
-@vectorize_op.register(LogSoftmax)
+@vectorize_op.register(OverExponentials)
 def along_axes(op: Any, batch: Batched) -> Any:
     return dataclasses.replace(op, axes=shifted(op.axes, batch.ndim))(*batch.inputs)
 

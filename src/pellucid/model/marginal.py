@@ -18,10 +18,10 @@ from pellucid.stats.families.markov import DiscreteMarkovChain
 from pellucid.stats.finite import values_of
 from pellucid.tensor.create import extents_of, zeros, zeros_like
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shape import broadcast_to, dim, dimshuffle, expand_dims, moveaxis, reshape
+from pellucid.tensor.softmax import logsumexp
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorVariable, constant
 from pellucid.vectorize import vectorize_graph

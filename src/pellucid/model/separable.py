@@ -10,11 +10,13 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.create import arange
+from pellucid.tensor.cumulate import Cumulate
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import FULL, Gather, Given, Slice, Subtensor
 from pellucid.tensor.linalg import Cholesky, MatMul, Solve, SolveTriangular
-from pellucid.tensor.reduce import ArgReduce, Cumulate, LogSoftmax, LogSumExp, Reduce, Softmax
+from pellucid.tensor.reduce import ArgReduce, Reduce
 from pellucid.tensor.shape import BroadcastTo, Dim, DimShuffle, Join, Shape, SpecifyShape, dim
+from pellucid.tensor.softmax import LogSoftmax, LogSumExp, Softmax
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 

@@ -24,9 +24,10 @@ from pellucid.tensor.arithmetic import pow as power
 from pellucid.tensor.create import zeros
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, IncSubtensor, Scatter, Slice, Subtensor, given_values
-from pellucid.tensor.reduce import LogSumExp, Reduce
+from pellucid.tensor.reduce import Reduce
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, broadcast_to, reshape, stack
+from pellucid.tensor.softmax import LogSumExp
 from pellucid.tensor.types import Constant, TensorType, TensorVariable
 from pellucid.vectorize import vectorize_node
 

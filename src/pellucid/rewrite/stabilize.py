@@ -16,8 +16,9 @@ from pellucid.rewrite.pattern import Family, Hole, Table
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import bitwise_and, ge, le, sqr, switch
 from pellucid.tensor.elementwise import Elementwise
-from pellucid.tensor.reduce import LogSoftmax, LogSumExp, Reduce, Softmax
+from pellucid.tensor.reduce import Reduce
 from pellucid.tensor.shape import DimShuffle
+from pellucid.tensor.softmax import LogSoftmax, LogSumExp, Softmax
 from pellucid.tensor.special import erf, erfc, erfcx, log_ndtr, ndtr
 from pellucid.tensor.transcendental import (
     exp,

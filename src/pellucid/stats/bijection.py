@@ -22,9 +22,10 @@ from pellucid.stats.constraint import (
     simplex as simplex_set,
 )
 from pellucid.tensor.create import zeros_like
-from pellucid.tensor.reduce import cumsum, logsumexp, softmax
+from pellucid.tensor.cumulate import cumsum
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import concatenate, dim
+from pellucid.tensor.softmax import logsumexp, softmax
 from pellucid.tensor.transcendental import arctan2, cos, exp, log, log_expm1, logit, sigmoid, sin, softplus
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 

@@ -24,8 +24,9 @@ from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Subtensor
 from pellucid.tensor.linalg import Cholesky
 from pellucid.tensor.namespace import NUMPY
-from pellucid.tensor.reduce import Reduce, Softmax
+from pellucid.tensor.reduce import Reduce
 from pellucid.tensor.shape import BroadcastTo, Dim, DimShuffle, Join, Reshape, SpecifyShape
+from pellucid.tensor.softmax import Softmax
 from pellucid.tensor.types import Constant, TensorVariable
 
 DEPTH = 40  # how far back to look; deeper graphs are left unknown, so that looking costs nothing

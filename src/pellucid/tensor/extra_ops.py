@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.tensor.create import linspace
+from pellucid.tensor.cumulate import cumprod, cumsum
 from pellucid.tensor.indexing import diff, repeat
 from pellucid.tensor.packing import concat_with_broadcast
 from pellucid.tensor.positions import (
@@ -14,7 +15,6 @@ from pellucid.tensor.positions import (
     ravel_multi_index,
     unravel_index,
 )
-from pellucid.tensor.reduce import cumprod, cumsum
 from pellucid.tensor.shape import broadcast_arrays, broadcast_shape, broadcast_to, squeeze
 from pellucid.tensor.signal import bartlett
 from pellucid.tensor.statistics import bincount, searchsorted, unique

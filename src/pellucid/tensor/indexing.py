@@ -12,6 +12,7 @@ from pellucid.graph.provenance import describe, user_line
 from pellucid.tensor.arithmetic import maximum, minimum, mod
 from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import arange, extents_of, zeros
+from pellucid.tensor.cumulate import cumsum
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import (
     FULL,
@@ -28,7 +29,6 @@ from pellucid.tensor.index import (
     nonzero,
 )
 from pellucid.tensor.operators import method
-from pellucid.tensor.reduce import cumsum
 from pellucid.tensor.shape import (
     DimShuffle,
     as_extent,

@@ -115,6 +115,7 @@ from pellucid.tensor.create import (
     zeros,
     zeros_like,
 )
+from pellucid.tensor.cumulate import cumprod, cumsum
 from pellucid.tensor.einsum import einsum
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import nonzero
@@ -215,27 +216,7 @@ from pellucid.tensor.positions import (
     triu_indices_from,
     unravel_index,
 )
-from pellucid.tensor.reduce import (
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    cumprod,
-    cumsum,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    norm,
-    prod,
-    softmax,
-    std,
-    sum,
-    var,
-)
+from pellucid.tensor.reduce import all, amax, amin, any, argmax, argmin, max, mean, min, norm, prod, std, sum, var
 from pellucid.tensor.shape import (
     atleast_1d,
     atleast_2d,
@@ -267,6 +248,7 @@ from pellucid.tensor.signal import (
     interp,
     interpolate1d,
 )
+from pellucid.tensor.softmax import log_softmax, logsumexp, softmax
 from pellucid.tensor.special import (
     beta,
     betainc,

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.tensor.arithmetic import lt, sqr, switch
 from pellucid.tensor.elementwise import elementwise
 from pellucid.tensor.incomplete import beta_density, betainc_by_a, betainc_by_b, gamma_density, gammainc_by_a
-from pellucid.tensor.reduce import log_softmax, logsumexp, softmax  # noqa: F401  # names of PyTensor's special
+from pellucid.tensor.softmax import log_softmax, logsumexp, softmax  # noqa: F401  # names of PyTensor's special
 from pellucid.tensor.transcendental import exp, log, log1p, logaddexp, logit, xlog1py, xlogy  # noqa: F401  # as above
 from pellucid.tensor.types import as_operands, as_tensor_variable
 

@@ -13,9 +13,9 @@ from pellucid.stats.families.formulas import log_of
 from pellucid.tensor.arithmetic import bitwise_and, gt, le, lt, maximum, minimum, sqr, switch
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
-from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.reduce import max as max_
 from pellucid.tensor.shape import concatenate, expand_dims
+from pellucid.tensor.softmax import logsumexp
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, log1p
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant

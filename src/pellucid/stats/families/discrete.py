@@ -56,9 +56,10 @@ from pellucid.tensor.random import (
     overdispersed_law,
     poisson_law,
 )
-from pellucid.tensor.reduce import argmax, softmax
+from pellucid.tensor.reduce import argmax
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import dim, expand_dims
+from pellucid.tensor.softmax import softmax
 from pellucid.tensor.special import betainc, binomln, gammainc, gammaincc, gammaln
 from pellucid.tensor.transcendental import exp, log, log1mexp, log1p, sigmoid, softplus
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable, constant

@@ -10,8 +10,8 @@ from pellucid.stats.constraint import positive
 from pellucid.tensor.arithmetic import bitwise_and, eq, gt, lt, sqr, switch
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Subtensor
-from pellucid.tensor.reduce import Softmax, log_softmax
 from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
+from pellucid.tensor.softmax import Softmax, log_softmax
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, log1p, sigmoid
 from pellucid.tensor.types import Constant, TensorVariable, as_operands

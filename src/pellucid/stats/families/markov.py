@@ -16,10 +16,11 @@ from pellucid.tensor.arithmetic import bitwise_and, eq, floor, ge, switch
 from pellucid.tensor.create import arange, full
 from pellucid.tensor.random_vectors import markov_chain_law
 from pellucid.tensor.reduce import all as all_
-from pellucid.tensor.reduce import argmax, softmax
+from pellucid.tensor.reduce import argmax
 from pellucid.tensor.reduce import max as max_
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import dim, expand_dims
+from pellucid.tensor.softmax import softmax
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 

@@ -36,9 +36,9 @@ from pellucid.tensor.arithmetic import add, round_half_to_even
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.draws import lengths
 from pellucid.tensor.random import categorical_sample
-from pellucid.tensor.reduce import logsumexp
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import broadcast_arrays, stack
+from pellucid.tensor.softmax import logsumexp
 from pellucid.tensor.transcendental import logaddexp
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
