@@ -252,3 +252,23 @@ def test_a_start_that_was_not_given_is_wide_and_warned_of():
         stats.multivariate_normal([0, 0], 100 * np.eye(2)).logpdf([0, 0])
         + stats.multivariate_normal([0, 0], COV).logpdf([0, 0]),
     )
+
+
+def test_series_follow_data_of_another_length():
+    with pm.Model() as model:
+        model.add_coord("t", length=5)
+        x = pm.Data("x", np.ones(5), dims="t")
+        s = pm.HalfNormal("s")
+        pm.GaussianRandomWalk("walk", 0.1, s, init_dist=START, observed=x, dims="t")
+        pm.AR("ar", [0.2, 0.5, -0.3], s, constant=True, init_dist=START, observed=x, dims="t")
+        pm.GARCH11("garch", 0.5, 0.2, 0.3, s, observed=x, dims="t")
+        pm.EulerMaruyama("sde", 0.1, lambda x, k: (-k * x, 1 + x**2), [s], init_dist=START, observed=x, dims="t")
+        pm.CustomDist("sums", s, dist=lambda s, size: pm.Normal.dist(x, s).cumsum(), observed=x, dims="t", ndim_supp=1)
+    logp = model.compile_logp([model[name] for name in ("walk", "ar", "garch", "sde")], backend="numpy")
+    for n in (5, 8):
+        if n > 5:
+            pm.set_data({"x": np.ones(n)}, coords={"t": range(n)}, model=model)
+        parts = [f(np.ones(n), 1.0) for f in (walk_density, ar_density, garch_density, sde_density)]
+        np.testing.assert_allclose(logp({"s_log__": 0.0}), sum(parts), rtol=1e-12)
+        drawn = pm.sample_prior_predictive(2, model=model, random_seed=1).prior_predictive
+        assert {v.shape for v in drawn.data_vars.values()} == {(1, 2, n)}

@@ -160,11 +160,13 @@ def graph_extents(
     out = graph.outputs[0]
     if None not in out.type.shape:
         return list(out.type.shape)
-    given = recipe.inputs(parameters)
+    ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
+    single = [v[(0,) * (v.ndim - rank)] if v.ndim > rank else v for v, rank in zip(parameters, ranks, strict=True)]
+    given = recipe.inputs(single)
     known: dict[Variable, Any] = dict.fromkeys(graph.inputs[: recipe.generators], ())
-    for leaf, v, own in zip(recipe.parameters, given, extents or map(lengths, parameters), strict=False):
-        known[leaf] = [*[1] * (v.ndim - len(own)), *own]
-    known.update((v, v.type.shape) for v in graph.inputs if v not in known)
+    for leaf, rank, own in zip(recipe.parameters, ranks, extents or map(lengths, single), strict=True):
+        known[leaf] = [*[1] * (rank - len(own)), *own[max(len(own) - rank, 0) :]]
+    known.update((v, lengths(v)) for v in [*graph.inputs, *graph.orphans()] if v not in known)
     extend_extents(graph.toposort(), known)
     found = [n if s is None else s for n, s in zip(known[out], out.type.shape, strict=True)]
     symbolic = [n for n in found if isinstance(n, Variable)]
