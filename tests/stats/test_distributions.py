@@ -262,7 +262,9 @@ def test_improper_densities(name):
         ps.draw(rv)
 
 
-ELSEWHERE = "Categorical DiracDelta HurdleGamma HurdleLogNormal Interpolated OrderedLogistic OrderedProbit".split()
+ELSEWHERE = (
+    "Categorical DiracDelta HurdleGamma HurdleLogNormal Interpolated OrderedLogistic OrderedProbit PolyaGamma".split()
+)
 """Checked in files of their own: what has vectors of parameters, or values of positive probability among others."""
 
 

@@ -22,6 +22,7 @@ FAMILIES = {
     "multinomial": "DirichletMultinomial Multinomial OrderedMultinomial",
     "multivariate": "Dirichlet MvNormal MvStudentT StickBreakingWeights ZeroSumNormal",
     "ordinal": "OrderedLogistic OrderedProbit",
+    "polya_gamma": "PolyaGamma",
     "positive": "ChiSquared Exponential Gamma HalfCauchy HalfFlat HalfNormal HalfStudentT InverseGamma LogNormal "
     "Lognormal Pareto Weibull",
     "random_walk": "GaussianRandomWalk MvGaussianRandomWalk MvStudentTRandomWalk RandomWalk",
