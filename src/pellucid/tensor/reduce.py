@@ -1,7 +1,4 @@
-"""Ops that combine many elements into one.
-
-They stand in one file because their gradients, and softmax and its kin, are made of one another.
-"""
+"""Ops that combine many elements into one: sums, extremes and their positions, means and norms."""
 
 from __future__ import annotations
 
