@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
-from pellucid.graph.traverse import ancestors, as_list, walk
+from pellucid.graph.traverse import as_list, toposort, walk
 from pellucid.stats.bounds import bounds_of
 from pellucid.stats.recognise import NotDerivable, distribution_of, is_draw
 from pellucid.tensor.arithmetic import ceil, ge, switch
@@ -43,11 +44,14 @@ class Measure:
         Whether elements (or events) are independent, so that `log_tail` and `quantile` are those of single elements.
     discrete : bool
         Whether `log_density` is the log of a probability.
+    mixed : bool
+        Whether it is that at some values only, which `is_atom` tells.
     """
 
     event: tuple[int, ...] = ()
     independent: bool = True
     discrete: bool = False
+    mixed: bool = False
 
     def __init__(self, rv: TensorVariable):
         self.rv = rv
@@ -114,9 +118,7 @@ class Fitted(Measure):
         return super().log_tail(x, above=above, including=including)
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
-        inner = getattr(self, "inner", [])
-        for m in [inner] if isinstance(inner, Measure) else inner:
-            check_pure(self.rv, m)
+        check_pure(self.rv, self)
         return self.discrete
 
     def log_density(self, x: TensorVariable) -> TensorVariable:
@@ -220,9 +222,16 @@ def is_source(v: Variable) -> bool:
     return v.owner is not None and any(isinstance(u.type, RngType) for u in v.owner.inputs)
 
 
+_random: WeakKeyDictionary[Variable, bool] = WeakKeyDictionary()
+
+
 def is_random(v: Variable) -> bool:
-    """Whether a variable depends on a draw."""
-    return any(is_source(u) for u in ancestors(v))
+    """Whether a variable depends on a draw; remembered, as graphs never change."""
+    if v not in _random:
+        for node in toposort([v], stop=_random):
+            below = any(_random.get(u, False) for u in node.inputs)
+            _random.update((out, below or is_source(out)) for out in node.outputs)
+    return _random.get(v, False)
 
 
 def random_inputs(rv: Variable) -> list[int]:
@@ -297,7 +306,7 @@ def inner_point(rv: Variable) -> float:
 
 def check_pure(rv: Variable, inner: Measure) -> None:
     """Refuse what has both a density and values with probabilities of their own, such as clipped variables."""
-    if not isinstance(inner.is_atom(inner.rv), bool):
+    if inner.mixed:
         raise blocked(rv, f"{inner.rv} has a density and atoms", WRITE_INSTEAD)
 
 

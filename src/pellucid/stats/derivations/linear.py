@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.nodes import Variable
-from pellucid.stats.derivations.core import WRITE_INSTEAD, Fitted, Measure, blocked, derives, measure, random_inputs
+from pellucid.stats.derivations.core import (
+    WRITE_INSTEAD,
+    Fitted,
+    Measure,
+    blocked,
+    check_pure,
+    derives,
+    measure,
+    random_inputs,
+)
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.create import ones_like
 from pellucid.tensor.cumulate import Cumulate
@@ -25,6 +34,7 @@ class Multiplied(Fitted):
         super().__init__(rv)
         self.matrix, right = rv.owner.inputs  # type: ignore[union-attr]
         self.inner = measure(right)
+        check_pure(rv, self.inner)
         rows, columns = self.matrix.type.shape[-2:]  # type: ignore[attr-defined]
         if rows != columns:
             raise blocked(rv, f"the matrix has shape {self.matrix.type.shape}, not a square one",  # type: ignore[attr-defined]
@@ -85,6 +95,7 @@ class Running(Fitted):
         if self.inner.rv.dtype != rv.dtype and self.inner.rv.dtype.startswith("float"):
             raise blocked(rv, "it changes the dtype", WRITE_INSTEAD)
         self.event, self.discrete, self.independent = self.inner.event, self.inner.discrete, False
+        self.mixed = self.inner.mixed
 
     def increments(self, x: TensorVariable) -> tuple[TensorVariable, TensorVariable]:
         """What was added (or multiplied by) to reach each value, and for products the value before, 1 at first."""

@@ -43,7 +43,7 @@ class Series(Fitted):
         self.inner = measure(self.row)
         known = {self.row: self.value, **self.inner.origin(self.value)}
         self.next_states = dict(zip(op.leaves.states, replace_all(after, known), strict=True))
-        self.event, self.discrete = self.inner.event, self.inner.discrete
+        self.event, self.discrete, self.mixed = self.inner.event, self.inner.discrete, self.inner.mixed
         self.independent = self.inner.independent and not self.needed([self.inner.log_density(self.value)])
 
     def drawn_outside(self) -> dict[Any, Any]:

@@ -83,6 +83,7 @@ class Mixture(Fitted):
         self.event = tuple(range(-rv.ndim, 0)) if self.jointly else self.event
         self.independent = not self.jointly and all(m.independent for m in components)
         self.discrete = all(m.discrete for m in components)
+        self.mixed = not self.discrete and any(m.discrete or m.mixed for m in components)
 
     def density(self, x: TensorVariable) -> TensorVariable:
         atoms = [m.is_atom(x) for m in self.components]
@@ -97,9 +98,9 @@ class Mixture(Fitted):
             if self.jointly:
                 own = own.sum()
             terms.append(own)
-        return self.mixed(terms)
+        return self.weighted(terms)
 
-    def mixed(self, terms: Sequence[TensorVariable]) -> TensorVariable:
+    def weighted(self, terms: Sequence[TensorVariable]) -> TensorVariable:
         """The log of the weighted sum."""
         weighted = [w + t for w, t in zip(self.log_weights, terms, strict=True)]
         return logsumexp(stack(weighted), axis=0)
@@ -107,7 +108,7 @@ class Mixture(Fitted):
     def tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
         if self.event:
             return super().tail(x, above=above, including=including)
-        return self.mixed([m.log_tail(x, above=above, including=including) for m in self.components])
+        return self.weighted([m.log_tail(x, above=above, including=including) for m in self.components])
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
         return self.discrete or any_of([m.is_atom(x) for m in self.components])
@@ -136,6 +137,7 @@ class Chosen(Fitted):
             raise blocked(rv, "it mixes elements of multivariate draws", WRITE_INSTEAD)
         self.independent = all(m.independent for m in components)
         self.discrete = all(m.discrete for m in components)
+        self.mixed = not self.discrete and any(m.discrete or m.mixed for m in components)
 
     def density(self, x: TensorVariable) -> TensorVariable:
         yes, no = self.components
@@ -277,7 +279,7 @@ class Picked(Fitted):
         which = measure(index)
         self.mixture = mixture_of_parts(rv, which, index, axis)
         self.event, self.independent = self.mixture.event, self.mixture.independent
-        self.discrete = self.mixture.discrete
+        self.discrete, self.mixed = self.mixture.discrete, self.mixture.mixed
 
     def density(self, x: TensorVariable) -> TensorVariable:
         return self.mixture.density(x)

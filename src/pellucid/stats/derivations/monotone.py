@@ -61,7 +61,8 @@ class Undone(Measure):
         super().__init__(rv)
         self.place = place
         self.inner = measure(rv.owner.inputs[place])  # type: ignore[union-attr]
-        self.event, self.independent, self.discrete = self.inner.event, self.inner.independent, self.inner.discrete
+        self.event, self.independent = self.inner.event, self.inner.independent
+        self.discrete, self.mixed = self.inner.discrete, self.inner.mixed
 
     def undo(self, x: TensorVariable) -> Step:
         """The input for the output x."""
@@ -111,7 +112,7 @@ class Undone(Measure):
         return isclose(redone, x, 1e-9, 0.0) if redone.dtype.startswith("float") else eq(redone, x)
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
-        return self.discrete or self.inner.is_atom(self.undo(x).value)
+        return self.inner.is_atom(self.undo(x).value) if self.mixed else self.discrete
 
     def log_tail(self, x: TensorVariable, *, above: bool, including: bool) -> TensorVariable:
         step = self.monotone_step(self.inside(x)[1])
@@ -240,7 +241,8 @@ class Same(Measure):
     def __init__(self, rv: TensorVariable):
         super().__init__(rv)
         self.inner = measure(only_random(rv))
-        self.event, self.independent, self.discrete = self.inner.event, self.inner.independent, self.inner.discrete
+        self.event, self.independent = self.inner.event, self.inner.independent
+        self.discrete, self.mixed = self.inner.discrete, self.inner.mixed
 
     def log_density(self, x: TensorVariable) -> TensorVariable:
         return self.inner.log_density(x)

@@ -45,7 +45,7 @@ class Moved(Fitted):
         self.event = tuple(sorted(order.index(a) - rv.ndim for a in events))
         batch = [a for a in range(rank) if a not in events]
         self.batch = [a if a == "x" else batch.index(a) for a in order if a not in events]
-        self.independent, self.discrete = self.inner.independent, self.inner.discrete
+        self.independent, self.discrete, self.mixed = self.inner.independent, self.inner.discrete, self.inner.mixed
 
     def carried(self, found: TensorVariable) -> TensorVariable:
         """What belongs to the elements of the inner variable, in the order of the outer one's."""
@@ -64,9 +64,8 @@ class Moved(Fitted):
         return self.inner.origin(dimshuffle(x, self.back))
 
     def is_atom(self, x: TensorVariable) -> TensorVariable | bool:
-        found = self.inner.is_atom(self.inner.rv)
-        if isinstance(found, bool):
-            return found
+        if not self.mixed:
+            return self.discrete
         return fitted(self.rv, x, lambda v: dimshuffle(self.atom_below(v), self.order))
 
     def atom_below(self, x: TensorVariable) -> Any:
@@ -88,7 +87,7 @@ class Reshaped(Fitted):
         self.inner = measure(only_random(rv))
         if self.inner.event:
             raise blocked(rv, f"{self.inner.rv} is multivariate", "Reshape the batch by giving shape=... to the draw.")
-        self.independent, self.discrete = self.inner.independent, self.inner.discrete
+        self.independent, self.discrete, self.mixed = self.inner.independent, self.inner.discrete, self.inner.mixed
 
     def through(self, formula: Callable[[TensorVariable], TensorVariable], x: TensorVariable) -> TensorVariable:
         """A formula for each element of the inner variable, at a value of the outer one."""
@@ -125,7 +124,7 @@ class Repeated(Fitted):
         self.first = tuple(slice(0, 1) if a - rv.ndim in stretched else slice(None) for a in range(rv.ndim))
         self.event = tuple(sorted({*self.inner.event, *stretched}))
         self.stretched = stretched
-        self.independent, self.discrete = self.inner.independent, self.inner.discrete
+        self.independent, self.discrete, self.mixed = self.inner.independent, self.inner.discrete, self.inner.mixed
 
     def density(self, x: TensorVariable) -> TensorVariable:
         first = x[self.first]
@@ -163,6 +162,7 @@ class Joined(Fitted):
         self.discrete = all(m.discrete for m in self.inner)
         if not self.discrete and any(m.discrete for m in self.inner):
             raise blocked(rv, "it joins discrete and continuous variables", "Give each its own name.")
+        self.mixed = any(m.mixed for m in self.inner)
         # A part that reads another one changes by giving that one a value.
         self.independent = all(new is old for old, new in given.items()) and all(m.independent for m in self.inner)
 

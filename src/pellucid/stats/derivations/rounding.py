@@ -105,6 +105,7 @@ class Clipped(Measure):
         if self.inner.event:
             raise blocked(rv, f"{self.inner.rv} is multivariate", WRITE_INSTEAD)
         self.independent, self.discrete = self.inner.independent, self.inner.discrete
+        self.mixed = not self.discrete
 
     def outside(self, x: TensorVariable) -> TensorVariable:
         """Where x cannot be."""
