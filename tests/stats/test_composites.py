@@ -296,24 +296,35 @@ def test_shapes_of_draws_densities_and_support_points(case):
     assert np.all(np.isfinite(found))
 
 
-@pytest.mark.parametrize("make", [
-    lambda m: pm.Mixture.dist(W, pm.Normal.dist(m[:, None], [1.0, 2.0])),
-    lambda m: pm.Mixture.dist(W, [pm.Normal.dist(m, 1), pm.Normal.dist(0, 1)]),
-    lambda m: pm.Truncated.dist(pm.Normal.dist(m, 1), lower=-1),
-    lambda m: pm.CustomDist.dist(m, 1.0, dist=exp_normal),
-    lambda m: pm.GaussianRandomWalk.dist(m, 1.0, init_dist=pm.Normal.dist(m, 1), steps=4),
-    lambda m: pm.AR.dist([0.5, 0.1], m**2 + 1, init_dist=pm.Normal.dist(m[:, None], 1), steps=4),
-])  # fmt: skip
-def test_batches_of_parameters_give_batches_of_draws_and_densities(make):
-    m, batched = pt.dvector("m"), np.arange(6.0).reshape(2, 3) / 3
-    whole = pt.dmatrix("whole")
-    rv = make(m)
-    density = lambda x: pm.logp(rv, x)  # noqa: E731
-    wide = vectorize_graph(rv, {m: whole})
-    drawn = value(wide, {whole: batched})
-    assert drawn.shape[:2] == (2, 3)
-    found = value(pm.logp(wide, drawn), {whole: batched})
-    want = [value(density(drawn[i]), {m: batched[i]}) for i in range(2)]
+BATCHED = [
+    lambda s: pm.Mixture.dist(W, pm.Normal.dist([0.0, 1.0], s)),
+    lambda s: pm.Mixture.dist(W, [pm.Normal.dist(0.0, s), pm.Normal.dist(s, 1)], size=4),
+    lambda s: pm.Mixture.dist(W, pm.MvNormal.dist(np.zeros((2, 3)), s * np.eye(3))),
+    lambda s: pm.Truncated.dist(pm.Normal.dist(0, s), -s, 1.0),
+    lambda s: pm.Censored.dist(pm.Normal.dist(0, s), -s, 1.0),
+    lambda s: pm.CustomDist.dist(0.0, s, dist=exp_normal, size=4),
+    lambda s: pm.CustomDist.dist([0.0, 1.0], s, dist=exp_normal),
+    lambda s: pm.CustomDist.dist(s, dist=lambda s, size: pm.Normal.dist(0, s, size=5).cumsum(), ndim_supp=1),
+    lambda s: pm.CustomDist.dist(
+        s, logp=lambda x, s: -((x / s) ** 2), random=lambda s, rng, size: rng.normal(0, s, size)
+    ),
+    lambda s: pm.GaussianRandomWalk.dist(0, s, init_dist=pm.Normal.dist(0, s), steps=3),
+    lambda s: pm.AR.dist([0.5, 0.1], s, init_dist=pm.Normal.dist(0, s), steps=3),
+    lambda s: pm.AR.dist([0.5, 0.1], s, init_dist=pm.Normal.dist([0, 1.0], s), steps=3),
+    lambda s: pm.GARCH11.dist(0.5, 0.1, 0.2, s, steps=3),
+    lambda s: pm.EulerMaruyama.dist(0.1, lambda x, k: (-k * x, 1.0), [s], init_dist=pm.Normal.dist(0, s), steps=3),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BATCHED)))
+def test_batches_of_parameters_give_batches_of_draws_and_densities(case):
+    make, s, batch = BATCHED[case], pt.dscalar("s"), pt.dvector("batch")
+    at = np.array([0.5, 1.0, 2.0])
+    wide = vectorize_graph(make(s), {s: batch})
+    drawn = value(wide, {batch: at})
+    assert drawn.shape == (3, *pm.draw(make(1.0)).shape)
+    found = value(pm.logp(wide, drawn), {batch: at})
+    want = [value(pm.logp(make(a), x)) for a, x in zip(at, drawn, strict=True)]
     np.testing.assert_allclose(found, want, rtol=1e-12)
 
 

@@ -31,7 +31,7 @@ from pellucid.tensor.transcendental import exp, logdiffexp
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
 LOG_HALF = float(np.log(0.5))
-REMOTE = -8.0
+REMOTE = -20.0
 """Below this log-probability of a value above the lower bound, draws are found by the tail, not by the cdf."""
 
 ATTEMPTS = 16
