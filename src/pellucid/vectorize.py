@@ -18,6 +18,7 @@ from pellucid.tensor.create import ARange, arange, extents_of
 from pellucid.tensor.cumulate import Cumulate
 from pellucid.tensor.draws import Draw
 from pellucid.tensor.elementwise import Elementwise
+from pellucid.tensor.fft import InverseRealFourier, RealFourier
 from pellucid.tensor.host import blockwise
 from pellucid.tensor.index import FULL, GIVEN, ArgSort, Gather, IncSubtensor, Scatter, Slice, Subtensor
 from pellucid.tensor.linalg import MatrixOp
@@ -41,6 +42,7 @@ from pellucid.tensor.shape import (
     stack,
 )
 from pellucid.tensor.softmax import OverExponentials
+from pellucid.tensor.statistics import SearchSorted
 from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable
 
 
@@ -170,6 +172,25 @@ def along_axes(op: Any, batch: Batched) -> Any:
 @vectorize_op.register(Dim)
 def along_axis(op: Any, batch: Batched) -> Any:
     return dataclasses.replace(op, axis=op.axis + batch.ndim)(*batch.inputs)
+
+
+@vectorize_op.register(RealFourier)
+@vectorize_op.register(InverseRealFourier)
+def transformed(op: Any, batch: Batched) -> Any:
+    """Transforms leave the first axis alone, so the batch is merged into it."""
+    for i in range(1, len(batch.inputs)):
+        batch.refuse(i, "Whether the length is odd")
+    lead = batch.extents()
+    first, *rest = extents_of(batch.inputs[0])[batch.ndim :]  # type: ignore[arg-type]
+    merged = reshape(batch.inputs[0], [math.prod(lead, start=as_tensor_variable(1)) * first, *rest])
+    found: Any = op(merged, *batch.inputs[1:])
+    return reshape(found, [*lead, first, *extents_of(found)[1:]])
+
+
+@vectorize_op.register(SearchSorted)
+def searched(op: SearchSorted, batch: Batched) -> Any:
+    """Elements of any shape are looked for in one vector; in several, one by one."""
+    return one_by_one(op, batch) if batch.counts[0] else op(*batch.inputs)
 
 
 @vectorize_op.register(Shape)

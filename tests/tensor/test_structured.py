@@ -443,6 +443,7 @@ class TestRefusals:
         lambda: pt.as_tensor_variable([[1, 2], [3]]),
         lambda: pt.as_tensor_variable(None),
         lambda: pt.zeros((2.5,)),
+        lambda: pt.specify_shape(pt.vector("x"), (pt.lscalar("n"),)),
         lambda: len(pt.vector()),
         lambda: bool(pt.scalar() > 0),
         lambda: list(pt.vector()),
@@ -461,6 +462,7 @@ def test_lengths_that_a_shape_knows_are_static():
     assert pt.eye(x.shape[1]).type.shape == (3, 3)
     assert pt.zeros((x.shape[0], x.shape[-1])).type.shape == (None, 3)
     assert pt.arange(pt.constant([4, 5])[1]).type.shape == (5,)
+    assert pt.specify_shape(pt.vector(), (x.shape[1],)).type.shape == (3,)
     np.testing.assert_array_equal(pt.constant([1, 2])[0].set(5).eval(), [5, 2])
 
 

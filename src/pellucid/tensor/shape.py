@@ -14,7 +14,14 @@ import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
 from pellucid.tensor.arithmetic import floor_div, mul
-from pellucid.tensor.broadcast import Extent, broadcast_extents, broadcast_static, shape_error, unstretched
+from pellucid.tensor.broadcast import (
+    Extent,
+    broadcast_extents,
+    broadcast_static,
+    name_with_shape,
+    shape_error,
+    unstretched,
+)
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.operators import method
 from pellucid.tensor.types import Constant, TensorType, TensorVariable, as_tensor_variable, constant, static_value
@@ -541,8 +548,19 @@ class SpecifyShape(Op):
 def specify_shape(x: Any, shape: Any) -> TensorVariable:
     """x, promised to have the lengths in `shape` (None: not promised), which makes them static."""
     x = as_tensor_variable(x)
-    wanted = tuple(None if n is None else int(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+    listed = shape if isinstance(shape, (tuple, list)) else (shape,)
+    wanted = tuple(None if n is None else promised(as_extent(n, "specify_shape"), x) for n in listed)
     return x if wanted == x.type.shape else SpecifyShape(wanted)(x)
+
+
+def promised(n: int | TensorVariable, x: TensorVariable) -> int:
+    """A length that can be promised: one that is known already."""
+    if isinstance(n, int):
+        return n
+    raise TypeError(
+        f"specify_shape makes lengths static, so it takes numbers, not {n} (for {name_with_shape(x)}).\n  Use "
+        "Assert()(x, pt.eq(x.shape[axis], n)) to check a length that is known at run time only."
+    )
 
 
 @dataclass(frozen=True)
