@@ -20,6 +20,7 @@ from pellucid.inference.chains import ChainResults, Watcher, chain_keys, compile
 from pellucid.inference.chains import Progress as ChainState
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
+from pellucid.inference.divergences import explain_divergences
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
 from pellucid.inference.rules import as_rule, draws_within_memory
@@ -485,4 +486,7 @@ def report_convergence(run: Run) -> None:
     coords = {name: values for name, values in model.coords.items() if values is not None}
     names = {str(v.name) for v in model.free_RVs}
     judged = {name: a for name, a in run.posterior.items() if name in names} or run.posterior
-    log_warnings(check(judged, run.statistics, coords=coords, dims=model.named_vars_to_dims))
+    found = check(judged, run.statistics, coords=coords, dims=model.named_vars_to_dims)
+    if "diverging" in run.statistics:
+        found += explain_divergences(model, run.unconstrained, run.statistics["diverging"])
+    log_warnings(found)
