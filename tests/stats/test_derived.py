@@ -626,3 +626,10 @@ def test_atoms_move_with_their_axes():
     np.testing.assert_allclose(ps.logp(rv, np.array([v, v])).eval(), [expected, expected])
     with pytest.raises(ps.NotDerivable, match="several numbers together"):
         ps.logcdf(ps.MvNormal.dist(np.zeros(2), np.eye(2)), np.zeros(2))
+
+
+def test_long_chains_of_functions():
+    rv, slope, shift = z(), 1.2, 0.3
+    for _ in range(250):
+        rv, slope, shift = 1.01 * rv - 0.1, 1.01 * slope, 1.01 * shift - 0.1
+    assert ps.logp(rv, shift).eval() == pytest.approx(stats.norm(shift, slope).logpdf(shift), rel=1e-9)

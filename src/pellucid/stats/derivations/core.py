@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -185,6 +186,12 @@ def key_of(op: Any) -> Any:
     return name if name in RULES else Elementwise
 
 
+DEEP = 60
+"""From how many ops on an expression is derived from below, so that it takes no deeper a stack of calls."""
+
+_derived: ContextVar[dict[Variable, Measure] | None] = ContextVar("derived", default=None)
+
+
 def measure(rv: Variable) -> Measure:
     """The distribution of a variable: its own if it is a draw, else derived by the rule of the op that computes it.
 
@@ -195,6 +202,33 @@ def measure(rv: Variable) -> Measure:
     """
     if is_draw(rv):
         return Drawn(rv)  # type: ignore[arg-type]
+    known = _derived.get()
+    if known is not None:
+        return known[rv] if rv in known else derive(rv)
+    nodes = [node for node in toposort([rv], stop=sources([rv])) if is_random(node.outputs[-1])]
+    if len(nodes) < DEEP:
+        return derive(rv)
+    token = _derived.set({})
+    try:
+        for v in [v for node in nodes for v in node.outputs if isinstance(v, TensorVariable)]:
+            remember(v)
+        return measure(rv)
+    finally:
+        _derived.reset(token)
+
+
+def remember(v: TensorVariable) -> None:
+    """Derive a part of an expression before what reads it, if it has a distribution of its own."""
+    known = _derived.get()
+    if known is not None:
+        try:
+            known[v] = derive(v)
+        except NotDerivable:
+            return
+
+
+def derive(rv: Variable) -> Measure:
+    """The distribution of an expression by the rule of its op."""
     if rv.owner is None or not isinstance(rv, TensorVariable) or not is_random(rv):
         raise blocked(rv, "it is not random", "Give a variable made by a distribution, or an expression of one.")
     load_rules()
