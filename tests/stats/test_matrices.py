@@ -147,6 +147,14 @@ def test_batches_of_parameters():
     np.testing.assert_allclose(found, stats.multinomial([7, 3], p).logpmf(counts), rtol=1e-10)
     found = value_of(ps.logp(ps.DirichletMultinomial.dist([7, 3], a), counts))
     np.testing.assert_allclose(found, stats.dirichlet_multinomial(a, [7, 3]).logpmf(counts), rtol=1e-10)
+    for sigma in (0.0, 0.5):
+        factors, y = [np.array([PAIR, 3 * PAIR]), COV, np.diag([1.0, 2.0])], np.arange(24.0).reshape(2, 12) / 9
+        rv = ps.KroneckerNormal.dist(0.0, covs=factors, sigma=sigma)
+        whole = [np.kron(np.kron(c, COV), np.diag([1.0, 2.0])) + sigma**2 * np.eye(12) for c in factors[0]]
+        expected = [stats.multivariate_normal(np.zeros(12), k).logpdf(v) for k, v in zip(whole, y, strict=True)]
+        np.testing.assert_allclose(value_of(ps.logp(rv, y)), expected, rtol=1e-9)
+    drawn = ps.draw(ps.KroneckerNormal.dist(0.0, covs=factors, sigma=0.5, size=(8000, 2)), random_seed=1)
+    np.testing.assert_allclose(np.cov(drawn[:, 1].T), whole[1], atol=0.06 * whole[1].max())
     etas = np.array([0.7, 2.5])
     factor = ps.draw(ps.LKJCorr.dist(3, 1.0), random_seed=1)
     found = value_of(ps.logp(ps.LKJCorr.dist(3, etas), np.array([factor, factor])))

@@ -120,7 +120,7 @@ def kronecker_normal_sample(
     lengths = [c.shape[-1] for c in covariances]
     z = rng.standard_normal((*size, *lengths))
     for axis, c in enumerate(covariances, -len(lengths)):
-        factor = np.linalg.cholesky(c)
+        factor = np.linalg.cholesky(c)[(..., *[None] * (len(lengths) - 1), slice(None), slice(None))]
         z = np.moveaxis(np.einsum("...ij,...j->...i", factor, np.moveaxis(z, axis, -1)), -1, axis)
     flat = z.reshape((*size, mean.shape[-1]))
     return mean + flat + np.asarray(sigma)[..., None] * rng.standard_normal(flat.shape)

@@ -31,7 +31,7 @@ from pellucid.tensor.linalg import cholesky, eigh, matmul, solve_triangular
 from pellucid.tensor.packing import product
 from pellucid.tensor.random_vectors import kronecker_normal_sample, matrix_normal_law, wishart_law
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import dim, expand_dims, matrix_transpose, moveaxis, reshape
+from pellucid.tensor.shape import dim, expand_dims, matrix_transpose, moveaxis, reshape, squeeze
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
@@ -291,10 +291,16 @@ def times_factors(factors: Sequence[TensorVariable], x: TensorVariable, *, solve
     grid = reshape(x, [*lead, *own])
     for axis, factor in enumerate(factors, -len(factors)):
         columns = moveaxis(grid, axis, -1)
-        table = reshape(columns, [-1, rows(factor)])
-        moved = matrix_transpose(
-            solve_triangular(factor, matrix_transpose(table), lower=True) if solve
-            else matmul(factor, matrix_transpose(table))
-        )  # fmt: skip
-        grid = moveaxis(reshape(moved, lengths(columns)), -1, axis)
+        grid = moveaxis(times_each(factor, columns, len(factors), solve=solve), -1, axis)
     return reshape(grid, [*lead, product(own)])
+
+
+def times_each(factor: TensorVariable, columns: TensorVariable, count: int, *, solve: bool) -> TensorVariable:
+    """A matrix (or its inverse) times the vectors along the last axis, before which are those of the other factors."""
+    if factor.ndim > 2:  # a matrix for each element of the batch
+        whole = factor[(..., *[None] * (count - 1), slice(None), slice(None))]
+        many = expand_dims(columns, -1)
+        return squeeze(solve_triangular(whole, many, lower=True) if solve else matmul(whole, many), -1)
+    table = matrix_transpose(reshape(columns, [-1, rows(factor)]))
+    found = solve_triangular(factor, table, lower=True) if solve else matmul(factor, table)
+    return reshape(matrix_transpose(found), lengths(columns))
