@@ -16,6 +16,7 @@ from pellucid.diff import grad
 from pellucid.graph.replace import clone_replace
 from pellucid.stats import families
 from pellucid.stats.constraint import lower_cholesky, positive_definite, simplex
+from pellucid.vectorize import vectorize_graph
 from stats.multivariate_cases import ALL, CONTINUOUS, COV, IN_MODELS, MU, PAIR, PATH, PYMC, TABLE, WEIGHTS
 
 OWN = ("multivariate", "multinomial", "matrices", "correlation", "spatial")
@@ -117,6 +118,20 @@ def test_gradients_in_the_parameters(name):
         step = 1e-6 * direction(p.constraint, given.shape)
         expected = (run(given + step)[0] - run(given - step)[0]) / 2
         np.testing.assert_allclose((run(given)[1] * step).sum(), expected, rtol=1e-5, atol=1e-10, err_msg=label)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_parameter_may_be_one_of_a_batch(name):
+    rv = ALL[name][0]()
+    x = draws(ALL[name][0], 1)[0]
+    alone = value_of(ps.logp(rv, x))
+    for parameter, label in zip(rv.owner.inputs[2:], ps.distribution_of(rv).parameters, strict=True):
+        if label in ("W", "K", "support_shape", "sd_dist") or (label == "n" and name.startswith("LKJ")):
+            continue
+        many = pt.as_tensor_variable(np.stack([value_of(parameter)] * 3))
+        batch = vectorize_graph(rv, {parameter: many})
+        assert ps.draw(batch, random_seed=1).shape == (3, *rv.type.shape), label
+        np.testing.assert_allclose(value_of(ps.logp(batch, np.stack([x] * 3))), [alone] * 3, rtol=1e-9, err_msg=label)
 
 
 @pytest.mark.parametrize("name", ALL)
