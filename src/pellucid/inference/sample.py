@@ -21,6 +21,7 @@ from pellucid.inference.chains import Progress as ChainState
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.divergences import explain_divergences
+from pellucid.inference.memory import bytes_of_draws, machine_memory, warn_of_memory
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
 from pellucid.inference.rules import as_rule, draws_within_memory
@@ -204,6 +205,9 @@ def sample(
     rule = as_rule(until)
     if rule is not None and draws is None:
         settings = replace(settings, draws=draws_within_memory(settings.chains, engine.density.size))
+    elif trace is None and resume is None:
+        needed = bytes_of_draws(owner, engine.density, settings.draws, settings.chains, var_names)
+        warn_of_memory(needed, machine_memory())
     store = open_store(trace, resume, owner, engine, var_names)
     states = None
     if store is not None and resume is not None:
