@@ -1,5 +1,7 @@
 """The Polya-gamma distribution against its alternating series (mpmath), differences, moments and its own draws."""
 
+import pickle
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -80,3 +82,15 @@ def test_where_it_cannot_be():
     assert ps.default_transform(rv).name == "log"
     with pytest.raises(ps.ParameterValueError, match="h of PolyaGamma must be positive"):
         ps.PolyaGamma.dist(0.0, 1.0)
+
+
+def test_models_with_it_are_pickled_and_traced_by_jax():
+    x = pt.dvector("x")
+    cost = ps.logp(ps.PolyaGamma.dist(2.0, 0.5), x)
+    again = pickle.loads(pickle.dumps([x, cost]))  # noqa: S301 - our own
+    at = np.array([0.1, 0.7])
+    expected = function([x], cost)(at)
+    assert function([again[0]], again[1])(at).tolist() == expected.tolist()
+    jax = pytest.importorskip("jax")
+    assert jax
+    np.testing.assert_allclose(function([x], cost, backend="jax")(at), expected, rtol=1e-12)

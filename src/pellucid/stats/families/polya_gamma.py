@@ -9,6 +9,7 @@ the mean is h / 4).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pellucid.stats.distribution import Distribution, distribution
 from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import lt, sqr, switch
 from pellucid.tensor.draws import law
-from pellucid.tensor.elementwise import Elementwise, elementwise
+from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.transcendental import exp, log1p, tanh
 
 POLE = -(math.pi**2) / 2  # the singularity of M next to 0
@@ -124,25 +125,46 @@ def slope_of_tail(which: str, x: Any, h: Any, z: Any, s: Any, parts: Any, pole: 
     return z * (inner - x) + h * np.tanh(z / 2) / 2
 
 
-PAIR, THREE = ((0.05, 1.5), (0.5, 3.0)), ((0.05, 1.5), (0.5, 3.0), (0.1, 2.0))
-ONLY_ONCE = "Its second derivatives are not implemented; use pt.disconnected_grad(...) around it."
+@dataclass(frozen=True, eq=False, repr=False)
+class PathIntegral(Elementwise):
+    """An elementwise function that belongs to this file alone: no name of ``pt``."""
+
+    def __reduce__(self) -> Any:
+        return lookup, (self.name,)
+
+
+INTEGRALS: dict[str, PathIntegral] = {}
+"""The functions below by name, for pickles."""
+
+
+def lookup(name: str) -> PathIntegral:
+    """The function called `name`."""
+    return INTEGRALS[name]
+
+
+def entry(name: str, doc: str, reference: Any, pullbacks: tuple[Any, ...] | None = None) -> PathIntegral:
+    """Declare a function of as many arguments as `reference` has after the array namespace."""
+    count = reference.__code__.co_argcount - 1 - len(reference.__defaults__ or ())
+    INTEGRALS[name] = PathIntegral(
+        name, doc, reference, pullbacks or (refuse,) * count, domain=((0.1, 2.0),) * count, floating=True
+    )
+    return INTEGRALS[name]
 
 
 def refuse(g: Any, *_: Any) -> Any:
     """The pullback of a derivative."""
-    raise TypeError(f"The Polya-gamma density can be differentiated once. {ONLY_ONCE}")
+    raise TypeError(
+        "The Polya-gamma density can be differentiated once: its second derivatives are not implemented. "
+        "Use pt.disconnected_grad(...) around it."
+    )
 
 
-def density_op(which: str, doc: str, **facts: Any) -> Elementwise:
-    """An entry for the log-density or one of its derivatives."""
-    name = f"polya_gamma_{which}"
-    return elementwise(name, doc, lambda xp, x, h: density_of(which, x, h), domain=PAIR, floating=True, **facts)
-
-
-by_x = density_op("x", "The derivative in x of the Polya-gamma log-density at z = 0.", pullbacks=(refuse, refuse))
-by_h = density_op("h", "The derivative in h of the Polya-gamma log-density at z = 0.", pullbacks=(refuse, refuse))
-log_density = density_op("log", "The log-density of the Polya-gamma distribution PG(h, 0) at x.",
-                         pullbacks=(lambda g, y, x, h: g * by_x(x, h), lambda g, y, x, h: g * by_h(x, h)))  # fmt: skip
+by_x = entry("polya_gamma_x", "The derivative in x of log_density.", lambda xp, x, h: density_of("x", x, h))
+by_h = entry("polya_gamma_h", "The derivative in h of log_density.", lambda xp, x, h: density_of("h", x, h))
+log_density = entry(
+    "polya_gamma_log", "The log-density of PG(h, 0) at x.", lambda xp, x, h: density_of("log", x, h),
+    (lambda g, y, x, h: g * by_x(x, h), lambda g, y, x, h: g * by_h(x, h)),
+)  # fmt: skip
 
 
 def log_tilted(x: Any, h: Any, z: Any) -> Any:
@@ -151,28 +173,25 @@ def log_tilted(x: Any, h: Any, z: Any) -> Any:
     return log_density(x, h) - 0.5 * sqr(z) * x + h * (half + log1p(exp(-2.0 * half)) - math.log(2))
 
 
-def tail_op(above: bool) -> Elementwise:
-    """An entry for one of the tails, with those for its derivatives."""
-    name, side = ("logccdf", "upper") if above else ("logcdf", "lower")
+def tail_entry(above: bool) -> PathIntegral:
+    """The log of one of the tails of PG(h, z), with entries for its derivatives."""
+    name, sign = ("logccdf", -1.0) if above else ("logcdf", 1.0)
     by = {
-        which: elementwise(
-            f"polya_gamma_{name}_{which}", f"The derivative in {which} of the log of the {side} Polya-gamma tail.",
-            lambda xp, x, h, z, which=which: tail_of(which, above, x, h, z), pullbacks=(refuse,) * 3, domain=THREE,
-            floating=True,
+        which: entry(
+            f"polya_gamma_{name}_{which}", f"The derivative of {name} in {which}.",
+            lambda xp, x, h, z, which=which: tail_of(which, above, x, h, z),
         )
         for which in ("h", "z")
     }  # fmt: skip
-    sign = -1.0 if above else 1.0
-    return elementwise(
-        f"polya_gamma_{name}", f"The log of the {side} tail of the Polya-gamma distribution PG(h, z) at x.",
-        lambda xp, x, h, z: tail_of("log", above, x, h, z), domain=THREE, floating=True,
-        pullbacks=(lambda g, y, x, h, z: g * (sign * exp(log_tilted(x, h, z) - y)),
-                   lambda g, y, x, h, z: g * by["h"](x, h, z),
-                   lambda g, y, x, h, z: g * switch(z < 0, -1.0, 1.0) * by["z"](x, h, z)),
-    )  # fmt: skip
+    pullbacks = (
+        lambda g, y, x, h, z: g * (sign * exp(log_tilted(x, h, z) - y)),
+        lambda g, y, x, h, z: g * by["h"](x, h, z),
+        lambda g, y, x, h, z: g * switch(z < 0, -1.0, 1.0) * by["z"](x, h, z),
+    )
+    return entry(f"polya_gamma_{name}", name, lambda xp, x, h, z: tail_of("log", above, x, h, z), pullbacks)
 
 
-log_cdf, log_ccdf = tail_op(above=False), tail_op(above=True)
+log_cdf, log_ccdf = tail_entry(above=False), tail_entry(above=True)
 
 
 def polya_gamma_sample(rng: np.random.Generator, size: tuple[int, ...], h: Any, z: Any) -> np.ndarray:
