@@ -29,8 +29,8 @@ def bytes_of_draws(
     count = draws * chains
     found = {"unconstrained draws": 8 * count * density.size, "statistics": 8 * count * len(sampler.STATISTICS)}
     for name, v in wanted(model, var_names).items():
-        shape = model.shapes.get(v, v.type.shape)
-        if all(isinstance(n, int) for n in shape) and name not in density.names:  # those are views of the draws
+        shape = model.shapes.get(v) or v.type.shape
+        if None not in shape and name not in density.names:  # those are views of the draws
             found[name] = count * np.dtype(v.dtype).itemsize * int(np.prod(shape))
     return found
 
