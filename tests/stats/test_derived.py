@@ -1,5 +1,7 @@
 """Derived distributions: against SciPy, quadrature, enumeration and draws."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -8,6 +10,8 @@ import pellucid.stats as ps
 import pellucid.tensor as pt
 from pellucid.compile.function import function
 from pellucid.diff import grad
+from pellucid.graph.nodes import Op
+from pellucid.stats.derivations import RULES, Measure, derives, measure
 from pellucid.stats.logprob import transformed_conditional_logp
 from pellucid.tensor.folds import ifelse
 from pellucid.tensor.scan import scan
@@ -633,3 +637,35 @@ def test_long_chains_of_functions():
     for _ in range(250):
         rv, slope, shift = 1.01 * rv - 0.1, 1.01 * slope, 1.01 * shift - 0.1
     assert ps.logp(rv, shift).eval() == pytest.approx(stats.norm(shift, slope).logpdf(shift), rel=1e-9)
+
+
+@dataclass(frozen=True)
+class Mirror(Op):
+    """The opposite of a tensor, written by a user."""
+
+    def infer(self, x):
+        return (x.type,)
+
+    def infer_shape(self, inputs, extents):
+        return [extents[0]]
+
+    def impl(self, xp, x):
+        return -x
+
+
+def test_a_rule_for_an_op_of_a_user_is_one_entry():
+    rv = Mirror()(z(2))
+    with pytest.raises(ps.NotDerivable, match="no rule for this operation"):
+        ps.logp(rv, np.zeros(2))
+
+    @derives(Mirror)
+    class Mirrored(Measure):
+        def log_density(self, x):
+            return measure(self.rv.owner.inputs[0]).log_density(-x)
+
+    try:
+        np.testing.assert_allclose(ps.logp(rv, [0.1, 2.0]).eval(), NORMAL.logpdf([-0.1, -2.0]))
+        np.testing.assert_allclose(ps.logp(pt.exp(rv), 3.0).eval(), NORMAL.logpdf(-np.log([3.0, 3.0])) - np.log(3))
+    finally:
+        RULES.pop(Mirror)
+    assert Mirrored.discrete is False
