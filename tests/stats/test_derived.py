@@ -516,6 +516,8 @@ def test_conditional_logp():
         ps.conditional_logp({b: 0.5})
     with pytest.warns(UserWarning, match="without values: a"):
         ps.logp(b, 0.5, warn_rvs=True)
+    with pytest.raises(ValueError, match="one value variable"):
+        ps.conditional_logp({a: a_value, ps.Normal.dist(0, 1): a_value})
     with pytest.raises(ps.NotDerivable, match="determine it"):
         ps.conditional_logp({a: 1.0, 2 * a: 2.0})
     with pytest.raises(ps.NotDerivable, match="so does"):

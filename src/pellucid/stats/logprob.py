@@ -163,7 +163,10 @@ def conditional_logp(
     values = {rv: as_value(rv, v) for rv, v in rv_values.items()}
     terms = {rv: measure(new).log_density(values[rv]) for rv, new in conditional_variables(values).items()}
     settled(terms.values(), warn_rvs)
-    return {rv_values[rv] if isinstance(rv_values[rv], TensorVariable) else rv: t for rv, t in terms.items()}
+    found = {rv_values[rv] if isinstance(rv_values[rv], TensorVariable) else rv: t for rv, t in terms.items()}
+    if len(found) < len(terms):
+        raise ValueError("Several random variables were given one value variable: give each a value of its own.")
+    return found
 
 
 def transformed_conditional_logp(
