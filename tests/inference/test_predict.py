@@ -151,6 +151,18 @@ def test_a_table_gives_its_columns(model, trace):
     np.testing.assert_array_equal(predict(model, trace, table)["predictions"]["y"], same["predictions"]["y"])
 
 
+def test_a_part_of_a_model_knows_its_data_by_their_short_names():
+    with pm.Model() as whole:
+        scale = pm.HalfNormal("scale", 1)
+        with pm.Model("part") as part:
+            x = pm.Data("x", [1.0, 2.0], dims="row")
+            pm.Normal("y", 10 * x, scale, observed=[1.0, 2.0], dims="row")
+    trace = {"scale": np.full((1, 4), 0.01)}
+    for model, name in ((part, "x"), (whole, "part::x")):
+        drawn = predict(model, trace, {name: [3.0, 4.0, 5.0]})["predictions"]["part::y"]
+        np.testing.assert_allclose(drawn.values, [[[30, 40, 50]] * 4], atol=0.08)  # eight standard deviations
+
+
 def test_what_does_not_fit_is_said(model, trace):
     with pytest.raises(pm.ShapeError, match="'row' has length 3 in 'where' but 2 in 'x'"):
         model.predict(trace, {"where": [0, 1, 2], "x": [1.0, 2.0]})

@@ -90,7 +90,8 @@ def predict(
     """
     owner = model.root
     draws = read_draws(trace, sample_dims)
-    other = Resized(owner, dict(columns(owner, data)), dict(coords or {}))
+    given = {str(model[n].name) if n in model else n: values for n, values in columns(model, data).items()}
+    other = Resized(owner, given, dict(coords or {}))
     plan = Plan.of(other, draws)
     known = {str(v.name): v for v in [*other.model.basic_RVs, *other.model.deterministics]}
     names = plan.default_names() if var_names is None else as_names(var_names)
