@@ -349,3 +349,12 @@ def test_data_of_another_length():
         {"mu": np.tile(point["mu"], (1, 3, 1)), "z": idata["z"].values}, model=marginal.original
     )
     np.testing.assert_array_equal(with_it["double"].values, 2 * idata["z"].values)
+
+
+def test_interventions_on_what_the_sums_read():
+    marginal = pm.marginalize(build(vector_mixture), "z")
+    point = a_point(marginal)
+    fixed = pm.do(marginal, {"mu": point["mu"]})
+    rest = {"p_logodds__": point["p_logodds__"]}
+    prior = marginal.compile_logp([marginal["mu"]])(point)
+    assert fixed.compile_logp()(rest) == pytest.approx(marginal.compile_logp()(point) - prior, rel=1e-12)
