@@ -1,6 +1,7 @@
 """The native backend against the interpreter: fusion, storage, lengths, library calls, callbacks, threads."""
 
 import ctypes
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -346,3 +347,18 @@ def test_several_rows_at_once(rows, columns, static, monkeypatch):
         exact = a.dtype != "float32"
         assert a.dtype == b.dtype
         np.testing.assert_allclose(b, a, rtol=1e-10 if exact else 1e-4, atol=1e-12 if exact else 1e-4)
+
+
+def test_planning_a_recurrence_is_linear():
+    """The gradient reads every step: looking through the whole recurrence for each of them would take minutes."""
+    x = [pt.scalar() for _ in range(400)]
+    state = x[0]
+    for v in x[1:]:
+        state = pt.tanh(0.5 * state + v)
+    at = np.cos(np.arange(400.0))
+    slopes = grad(state, x)
+    wanted = function(x, slopes, backend="numpy")(*at)
+    start = time.thread_time()
+    compiled = function(x, slopes)
+    assert time.thread_time() - start < 10
+    np.testing.assert_allclose(compiled(*at), wanted, rtol=1e-10, atol=1e-300)

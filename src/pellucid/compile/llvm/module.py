@@ -75,7 +75,11 @@ def lifetimes(plan: Plan) -> dict[Variable, tuple[int, int]]:
 
     for place, group in enumerate(plan.groups):
         for sink in group.sinks:
-            for v in (*sink.outputs, *plan.memory_read_by(sink)):
+            for v in sink.outputs:
+                touch(v, place)
+    for v, places in plan.touched().items():
+        if v in plan.stored:
+            for place in places:
                 touch(v, place)
     return found
 
@@ -87,9 +91,11 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
     free: dict[Slot, list[int]] = {}
     life = lifetimes(plan)
     expiring: dict[int, list[tuple[Slot, int]]] = {}
-    members = needs_memory(plan)
+    members: dict[int, list[Variable]] = {}
+    for v in needs_memory(plan):
+        members.setdefault(life[v][0], []).append(v)
     for place in range(len(plan.groups)):
-        for v in [m for m in members if life[m][0] == place]:
+        for v in members.get(place, ()):
             slot = slot_for(plan, v)
             if free.get(slot):
                 number[v] = free[slot].pop()

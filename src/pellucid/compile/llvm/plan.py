@@ -7,6 +7,7 @@ loop nest, a *group*; groups run in order.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -224,13 +225,8 @@ class Plan:
 
     def recomputed(self) -> set[Variable]:
         """Expensive inline variables that more than one group would compute."""
-        seen: dict[Variable, set[int]] = {}
-        for number, group in enumerate(self.groups):
-            for sink in group.sinks:
-                for v in self.inline_of(sink):
-                    if self.cost.get(v, 0):
-                        seen.setdefault(v, set()).add(number)
-        shared = {v for v, groups in seen.items() if len(groups) > 1}
+        places = self.touched().items()
+        shared = {v for v, (first, last) in places if first != last and self.cost.get(v) and v not in self.stored}
         # Only the outermost of a chain need be stored: what it is made of is then read once.
         covered = {u for v in shared for u in inputs_of(v) if self.readers.get(u, 0) == 1}
         return shared - covered
@@ -241,6 +237,8 @@ class Plan:
         """Make the sinks in order, and group them."""
         self.stored, self.groups, self.placed = {}, [], {}
         self.place_of: dict[Sink, int] = {}
+        self.ready: dict[Variable, int] = {}
+        self.by_domain: dict[Domain, list[int]] = {}
         wanted = set(self.outputs)
         self.place_pieces()
         for node in self.nodes:
@@ -248,6 +246,8 @@ class Plan:
             for sink in self.sinks_of(node, kind):
                 self.add(sink)
             for v in node.outputs:
+                if kind == "inline" and not isinstance(node.op, Dim):
+                    self.ready[v] = self.last_write(node.inputs)
                 if kind == "inline" and (v in self.extra or v in wanted):
                     self.add(Sink("store", v, v, self.shape(v)))
         for v in self.outputs:
@@ -298,25 +298,31 @@ class Plan:
                 yield Sink("store", piece, out, self.shape(piece), node, offset)
             else:
                 self.stored.setdefault(out, []).extend(self.stored[piece])
+                self.ready[out] = max(self.ready.get(out, -1), self.ready[piece])
             before = beyond(before, self.shape(piece)[axis])
 
     def add(self, sink: Sink) -> None:
         """Put a sink into the first group that it can join, or a new one."""
-        needed = [*sink.after, *(s for v in self.memory_read_by(sink) for s in self.stored.get(v, ()))]
-        first = max((self.place_of[s] for s in needed), default=-1) + 1
+        first = max([self.place_of[s] for s in sink.after] + [self.last_write(self.roots_of(sink))]) + 1
         place = len(self.groups)
         if sink.fuses:
-            for i in range(first, len(self.groups)):
-                group = self.groups[i]
-                if group.domain == sink.domain and group.sinks[0].fuses:
-                    place = i
-                    break
+            alike = self.by_domain.setdefault(sink.domain, [])
+            at = bisect_left(alike, first)
+            if at < len(alike):
+                place = alike[at]
+            else:
+                alike.append(place)
         if place == len(self.groups):
             self.groups.append(Group(sink.domain, []))
         self.groups[place].sinks.append(sink)
         self.place_of[sink] = place
         for out in sink.outputs:
             self.stored.setdefault(out, []).append(sink)
+            self.ready[out] = max(self.ready.get(out, -1), place)
+
+    def last_write(self, variables: Iterable[Variable]) -> int:
+        """The last group that writes what computing these variables reads; -1 for none."""
+        return max((self.ready.get(v, -1) for v in variables if v not in self.outside), default=-1)
 
     def roots_of(self, sink: Sink) -> list[Variable]:
         """What a sink evaluates."""
@@ -326,29 +332,44 @@ class Plan:
             return [sink.value, *sink.node.inputs[2:]]
         return [sink.value]
 
-    def walk_inline(self, sink: Sink) -> tuple[list[Variable], list[Variable]]:
-        """The inline variables that a sink computes, and the stored ones that it reads."""
-        inline, memory, stack, seen = [], [], self.roots_of(sink), set()
+    def touched(self) -> dict[Variable, tuple[int, int]]:
+        """For each variable, the first and the last group that computes it where it is read, or reads its memory."""
+        found: dict[Variable, tuple[int, int]] = {}
+
+        def touch(v: Variable, first: int, last: int) -> None:
+            if v not in self.outside:
+                before = found.get(v)
+                found[v] = (first, last) if before is None else (min(before[0], first), max(before[1], last))
+
+        def descend(v: Variable, first: int, last: int) -> None:
+            for u in () if v.owner is None or isinstance(v.owner.op, Dim) else v.owner.inputs:
+                touch(u, first, last)
+
+        for place, group in enumerate(self.groups):
+            for sink in group.sinks:
+                for v in self.roots_of(sink):
+                    # What is being stored is computed here, not read from its memory.
+                    (descend if v is sink.value and sink.target is v else touch)(v, place, place)
+        for node in reversed(self.nodes):
+            for v in node.outputs:
+                if v in found and v not in self.stored:
+                    descend(v, *found[v])
+        return found
+
+    def inline_of(self, sink: Sink) -> list[Variable]:
+        """The variables that a sink computes where it reads them."""
+        found, stack, seen = [], self.roots_of(sink), set()
         while stack:
             v = stack.pop()
             if v in seen or v in self.outside:
                 continue
             seen.add(v)
-            if v in self.stored and not (v is sink.value and sink.target is v):
-                memory.append(v)
-            elif v.owner is not None:
-                inline.append(v)
+            stored = v in self.stored and not (v is sink.value and sink.target is v)
+            if not stored and v.owner is not None:
+                found.append(v)
                 if not isinstance(v.owner.op, Dim):
                     stack.extend(v.owner.inputs)
-        return inline, memory
-
-    def inline_of(self, sink: Sink) -> list[Variable]:
-        """The inline variables that a sink computes."""
-        return self.walk_inline(sink)[0]
-
-    def memory_read_by(self, sink: Sink) -> list[Variable]:
-        """The stored variables that a sink reads."""
-        return self.walk_inline(sink)[1]
+        return found
 
 
 class StepPlan(Plan):
