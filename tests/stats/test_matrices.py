@@ -311,6 +311,18 @@ def test_factors_of_covariances_in_a_model():
         pm.LKJCholeskyCov("e", 2, 2, pm.Exponential("s", 1.0))
 
 
+def test_the_older_name_of_wishart():
+    with pm.Model() as model:
+        with pytest.warns(FutureWarning, match=r"pm.Wishart\('w', ...\)"):
+            pm.WishartBartlett("w", PAIR, 4)
+        with pytest.warns(FutureWarning, match="Wishart by now"):
+            pm.WishartBartlett("l", np.linalg.cholesky(PAIR), 4, is_cholesky=True, return_cholesky=True)
+    assert [v.name for v in model.value_vars] == ["w_cholesky-cov__", "_l_wishart_cholesky-cov__"]
+    assert [v.name for v in model.deterministics] == ["l"]
+    terms = model.point_logps()
+    assert terms["w"] == terms["_l_wishart"]
+
+
 def test_zero_sums_take_their_lengths_from_dims():
     with pm.Model(coords={"row": range(3), "column": range(4)}) as model:
         pm.ZeroSumNormal("x", dims=("row", "column"))

@@ -17,7 +17,7 @@ FAMILIES = {
     "custom": "CustomDist DensityDist",
     "discrete": "Bernoulli Binomial Categorical DiscreteUniform Geometric NegativeBinomial Poisson",
     "markov": "DiscreteMarkovChain",
-    "matrices": "KroneckerNormal MatrixNormal Wishart",
+    "matrices": "KroneckerNormal MatrixNormal Wishart WishartBartlett",
     "mixture": "Mixture NormalMixture",
     "multinomial": "DirichletMultinomial Multinomial OrderedMultinomial",
     "multivariate": "Dirichlet MvNormal MvStudentT StickBreakingWeights ZeroSumNormal",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from pellucid.stats.constraint import (
     positive_definite,
     real_vector,
 )
-from pellucid.stats.distribution import Distribution, batch_size, distribution
+from pellucid.stats.distribution import Distribution, batch_size, distribution, name_in_model
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI
 from pellucid.stats.families.multivariate import LOG_PI, as_matrices, as_mean
 from pellucid.stats.parameters import Parameter, as_parameter, given
@@ -36,7 +37,7 @@ from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, sqrt
 from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
-__all__ = ["KroneckerNormal", "MatrixNormal", "Wishart"]
+__all__ = ["KroneckerNormal", "MatrixNormal", "Wishart", "WishartBartlett"]
 
 
 def log_pivots(factor: TensorVariable) -> TensorVariable:
@@ -94,6 +95,21 @@ class Wishart(Distribution):
 
     def bijection(self) -> Bijection:
         return CholeskyCov(rows(self.scale_chol))
+
+
+def WishartBartlett(
+    name: str, S: Any, nu: Any, is_cholesky: bool = False, return_cholesky: bool = False, initval: Any = None
+) -> TensorVariable:
+    """A Wishart variable of a model (or its Cholesky factor), under the older name that PyMC deprecates.
+
+    `S` is the scale matrix, or its lower Cholesky factor if `is_cholesky`.
+    """
+    warnings.warn(f"WishartBartlett is Wishart by now: use pm.Wishart({name!r}, ...).", FutureWarning, stacklevel=2)
+    scale = {"scale_chol": S} if is_cholesky else {"V": S}
+    if not return_cholesky:
+        return Wishart(name, nu, initval=initval, **scale)  # type: ignore[return-value]
+    drawn: Any = Wishart(f"_{name}_wishart", nu, initval=initval, **scale)
+    return name_in_model(name, cholesky(drawn))
 
 
 def rows(x: TensorVariable) -> Any:
