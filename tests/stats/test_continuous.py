@@ -75,7 +75,7 @@ def test_truncated_normal_with_and_without_bounds():
 
 
 def test_impossible_parameters_are_named():
-    with pytest.raises(ps.ParameterValueError, match="do not fit together: .*lower = 3"):
+    with pytest.raises(ps.ParameterValueError, match=r"do not fit together: .*lower = 3"):
         ps.TruncatedNormal.dist(0.0, 1.0, lower=3.0, upper=2.0)
     with pytest.raises(ps.ParameterValueError, match="kappa of VonMises must be positive"):
         ps.VonMises.dist(0.0, -1.0)
