@@ -100,9 +100,9 @@ class StudentT(Distribution):
     def lower_tail(self, z: Any) -> Any:
         """P(Z <= z), through whichever incomplete beta function keeps its digits."""
         nu, square = self.nu, sqr(z)
-        central = square < 1e-16 * minimum(nu, 1.0)  # where the slope of the incomplete beta function is 0 times infinity
-        away = switch(central, nu, square)
-        tail = 0.5 * betainc(0.5 * nu, 0.5, nu / (nu + away))
+        central = square < 1e-16 * minimum(nu, 1.0)  # where the slope of betainc is 0 times infinity
+        away, far = switch(central, nu, square), switch(square < nu, nu, square)
+        tail = 0.5 * betainc(0.5 * nu, 0.5, nu / (nu + far))
         middle = 0.5 + 0.5 * sign(z) * betainc(0.5, 0.5 * nu, away / (nu + away))
         straight = 0.5 + z * exp(log_gamma_step(0.5 * nu) - 0.5 * log(math.pi * nu))
         return switch(central, straight, switch(square < nu, middle, switch(z < 0, tail, 1.0 - tail)))
