@@ -72,26 +72,37 @@ def recover_marginals(
     owner: Any = modelcontext(model).root
     if not isinstance(owner, MarginalModel):
         raise TypeError(f"recover_marginals needs a model that pm.marginalize returned. {here()}")
-    names = [str(m.variable.name) for m in owner.marginals]
+    wanted = chosen(owner, var_names)
+    draws = read_draws(idata, sample_dims)
+    fresh = recovered(owner, wanted, draws, random_seed, samples=return_samples)
+    return joined(made(idata), fresh, None, merge=False, extend=True) if extend_inferencedata else fresh
+
+
+def chosen(model: MarginalModel, var_names: Any) -> list[str]:
+    """The names of the marginalised variables that are asked for."""
+    names = [str(m.variable.name) for m in model.marginals]
     wanted = names if var_names is None else as_names(var_names)
     unknown = [n for n in wanted if n not in names]
     if unknown:
         raise ValueError(f"{', '.join(unknown)} was not marginalised; {', '.join(names)} was. {here()}")
-    draws = read_draws(idata, sample_dims)
-    recovery = Recovery(owner, draws)
-    blind = any(m.alone is None for m in owner.marginals)
-    arrays = recovery.draws(as_seed(random_seed)) if return_samples or blind else {}
+    return wanted
+
+
+def recovered(model: MarginalModel, wanted: Sequence[str], draws: Draws, seed: Any, *, samples: bool) -> Any:
+    """Probabilities of the variables of some names, and their draws if asked for, as a dataset."""
+    recovery = Recovery(model, draws)
+    blind = any(m.alone is None for m in model.marginals)
+    arrays = recovery.draws(as_seed(seed)) if samples or blind else {}
     found: dict[str, np.ndarray] = {}
     dims: dict[str, Any] = {}
-    for m in owner.marginals:
+    for m in model.marginals:
         name = str(m.variable.name)
         if name in wanted:
-            found |= {name: arrays[name]} if return_samples else {}
+            found |= {name: arrays[name]} if samples else {}
             found[f"lp_{name}"] = recovery.log_probabilities(m)
-            own = owner.named_vars_to_dims.get(name)
-            dims[f"lp_{name}"] = None if own is None else (*own, f"{name}_value")
-    fresh = dataset(owner, draws, found, {k: v for k, v in dims.items() if v is not None})
-    return joined(made(idata), fresh, None, merge=False, extend=True) if extend_inferencedata else fresh
+            own = model.named_vars_to_dims.get(name)
+            dims |= {} if own is None else {f"lp_{name}": (*own, f"{name}_value")}
+    return dataset(model, draws, found, dims)
 
 
 def dataset(model: MarginalModel, draws: Draws, rows: dict[str, np.ndarray], dims: dict[str, Any]) -> Any:
