@@ -9,10 +9,11 @@ import numpy as np
 
 from pellucid.stats.constraint import Positive, Real, open_unit_interval, positive, real
 from pellucid.stats.distribution import Distribution, Undefined, distribution
+from pellucid.stats.families.far_tails import log_beta_far
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of
 from pellucid.stats.parameters import given
 from pellucid.tensor.arithmetic import abs as abs_
-from pellucid.tensor.arithmetic import lt, minimum, sign, sqr, switch
+from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, lt, minimum, sign, sqr, switch
 from pellucid.tensor.draws import law
 from pellucid.tensor.random import (
     cauchy_law,
@@ -108,9 +109,16 @@ class StudentT(Distribution):
         return switch(central, straight, switch(square < nu, middle, switch(z < 0, tail, 1.0 - tail)))
 
     def log_lower_tail(self, z: Any) -> Any:
-        """log P(Z <= z)."""
-        up = z > 0
-        return switch(up, log1p(-self.lower_tail(switch(up, -z, 0.0))), log(self.lower_tail(switch(up, 0.0, z))))
+        """log P(Z <= z); as an integral where the incomplete beta functions would cancel, or underflow."""
+        up, square = z > 0, sqr(z)
+        thin = bitwise_or(square < self.nu, 0.5 * self.nu * log1p(square / self.nu) > 600.0)
+        far = bitwise_and(square > 9.0, thin)
+        near = switch(far, -1.0, z)
+        inner = switch(up, log1p(-self.lower_tail(switch(up, -near, 0.0))), log(self.lower_tail(switch(up, 0.0, near))))
+        ratio = switch(far, square / self.nu, 1.0)
+        share = log_beta_far(far, 0.5 * self.nu, 0.5, 1.0 / (1.0 + ratio), 1.0 / (1.0 + 1.0 / ratio), -log1p(ratio))
+        outer = minimum(share, -0.1) - math.log(2)
+        return switch(far, switch(up, log1p(-exp(outer)), outer), inner)
 
     def logcdf(self, x: Any) -> Any:
         return self.log_lower_tail((x - self.mu) / self.sigma)
