@@ -260,6 +260,9 @@ def test_improper_densities(name):
     assert ps.support_point(rv).eval().shape == (3,)
     with pytest.raises(ValueError, match="improper"):
         ps.draw(rv)
+    for function in (ps.logcdf, ps.logccdf, ps.icdf):
+        with pytest.raises(ps.Undefined, match="improper"):
+            function(rv, 0.5)
 
 
 ELSEWHERE = (
