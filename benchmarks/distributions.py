@@ -84,7 +84,9 @@ def function_in_jax(name, values, parameters):
     whole = WHOLE.get(name, set())
     wrt = tuple(i + 1 for i in range(len(parameters)) if i not in whole)
     wrt += (0,) if values.dtype.kind == "f" else ()
-    evaluate = jax.jit(jax.value_and_grad(lambda x, *p: formula(x if values.dtype.kind == "f" else x * 1.0, *p).sum(), argnums=wrt))
+    floating = values.dtype.kind == "f"
+    total = lambda x, *p: formula(x if floating else x * 1.0, *p).sum()  # noqa: E731
+    evaluate = jax.jit(jax.value_and_grad(total, argnums=wrt))
     arguments = [jax.numpy.asarray(np.asarray(a)) for a in (values, *parameters)]
     return lambda: jax.block_until_ready(evaluate(*arguments))
 

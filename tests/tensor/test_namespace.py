@@ -29,13 +29,40 @@ def test_every_public_name_exists_and_is_documented():
 
 
 def test_names_that_users_know():
-    for name in ["sum", "max", "abs", "scalar", "dscalar", "dmatrix", "lvectors", "expand_dims", "random", "linalg",
-                 "math", "concatenate", "where"]:
+    for name in [
+        "sum",
+        "max",
+        "abs",
+        "scalar",
+        "dscalar",
+        "dmatrix",
+        "lvectors",
+        "expand_dims",
+        "random",
+        "linalg",
+        "math",
+        "concatenate",
+        "where",
+    ]:
         assert name in pt.__all__
-    for (
-        name
-    ) in ["exp", "log", "dot", "sigmoid", "invlogit", "probit", "logsumexp", "switch", "clip", "stack", "erf",
-          "gammaln", "abs", "sqr", "sgn", "log1mexp"]:
+    for name in [
+        "exp",
+        "log",
+        "dot",
+        "sigmoid",
+        "invlogit",
+        "probit",
+        "logsumexp",
+        "switch",
+        "clip",
+        "stack",
+        "erf",
+        "gammaln",
+        "abs",
+        "sqr",
+        "sgn",
+        "log1mexp",
+    ]:
         assert getattr(pellucid.math, name) is getattr(pt, name)
     assert "scalar" not in pellucid.math.__all__
 
@@ -106,3 +133,34 @@ def test_packed_triangles(lower):
     np.testing.assert_array_equal(
         pt.expand_packed_triangular(3, packed, lower, diagonal_only=True).eval(), np.diag(square)
     )
+
+
+NUMPY_CALLS = {
+    "a function": (lambda x: np.exp(x), lambda a: np.exp(a)),
+    "an operator": (lambda x: np.arange(3.0) * x - np.float64(2), lambda a: np.arange(3.0) * a - 2),
+    "a product": (lambda x: np.ones((2, 3)) @ x, lambda a: np.ones((2, 3)) @ a),
+    "a comparison": (lambda x: np.ones(3) < x, lambda a: a > 1),
+    "a choice": (lambda x: np.where(x > 1, x, 0.0), lambda a: np.where(a > 1, a, 0.0)),
+    "a reduction": (lambda x: np.sum(x, axis=0) + np.mean(x), lambda a: a.sum() + a.mean()),
+    "a join": (lambda x: np.concatenate([x, x]), lambda a: np.concatenate([a, a])),
+    "two arguments": (lambda x: np.maximum(x, 0.5), lambda a: np.maximum(a, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_CALLS)
+def test_numpy_functions_of_tensors_write_graphs(name):
+    ours, theirs = NUMPY_CALLS[name]
+    x, value = pt.vector("x", shape=(3,)), np.array([0.2, 1.5, -3.0])
+    found = ours(x)
+    assert isinstance(found, pt.TensorVariable)
+    np.testing.assert_allclose(found.eval({x: value}), theirs(value), rtol=1e-15)
+
+
+def test_numpy_functions_that_mean_nothing_here_say_so():
+    x, array = pt.vector("x"), np.ones(3)
+    with pytest.raises(TypeError, match=r"np\.gcd cannot be part of a graph: there is no pt\.gcd.*wrap_py"):
+        np.gcd(x, x)
+    with pytest.raises(TypeError, match="would write into an array"):
+        array += x
+    with pytest.raises(TypeError, match=r"np\.add\.reduce"):
+        np.add.reduce(x)

@@ -13,6 +13,7 @@ from pellucid.compile.shared import SharedVariable
 from pellucid.inference.chains import ChainResults
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.trace import draft, grow
+from pellucid.model.context import here
 from pellucid.model.density import Layout
 from pellucid.model.dims import coords_of
 from pellucid.model.logprob import terms
@@ -85,7 +86,8 @@ def wanted(model: Model, var_names: Sequence[str] | None) -> dict[str, Any]:
     missing = [n for n in listed if n not in known]
     if missing:
         raise ValueError(
-            f"var_names has {', '.join(missing)}, which the model does not sample; it samples {', '.join(known)}."
+            f"var_names has {', '.join(missing)}, which the model does not sample; it samples {', '.join(known)}. "
+            f"{here()}"
         )
     return {name: v for name, v in known.items() if name in listed}
 

@@ -13,12 +13,13 @@ from pellucid.graph.replace import replace_reached
 from pellucid.model.context import here
 from pellucid.model.logprob import check_closed
 from pellucid.model.shapes import Shape, current_shape
-from pellucid.stats import as_seed, stream, support_point
+from pellucid.stats import as_seed, distribution_of, is_draw, stream, support_point
+from pellucid.stats.constraint import Interval
 from pellucid.stats.draws import generators_by_name
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.shape import broadcast_to
-from pellucid.tensor.types import TensorVariable, as_tensor_variable
+from pellucid.tensor.types import Constant, TensorVariable, as_tensor_variable
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -48,6 +49,21 @@ def check_initval(rv: TensorVariable, initval: Any, shape: Sequence[int]) -> Non
         )
     if array.dtype.kind not in "biuf" or np.isnan(array.astype("float64")).any():
         raise ValueError(f"The initval of '{rv}' must be numbers, and not NaN. {here()}")
+    check_support(rv, array)
+
+
+def check_support(rv: TensorVariable, initval: np.ndarray) -> None:
+    """Refuse an initial value outside the set in which the distribution's values lie, as far as that is a constant."""
+    distribution = distribution_of(rv) if is_draw(rv) else None
+    support = None if distribution is None else distribution.support
+    if not isinstance(support, Interval):
+        return
+    low, high = (end.data if isinstance(end, Constant) else None for end in support.bounds(distribution))
+    if (low is not None and (initval < low).any()) or (high is not None and (initval > high).any()):
+        raise ValueError(
+            f"The initval of '{rv}' is {initval}, but '{rv}' must lie between {'-inf' if low is None else low} and "
+            f"{'inf' if high is None else high}. {here()}"
+        )
 
 
 def start_value(model: Model, rv: TensorVariable, overrides: Mapping[TensorVariable, Any]) -> TensorVariable:

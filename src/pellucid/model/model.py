@@ -150,7 +150,9 @@ class Model(Answers, metaclass=WithinItself):
         found = self.named_vars.get(key)
         found = self.named_vars.get(self.name_for(key)) if found is None else found
         if found is None:
-            raise KeyError(f"The model has no variable {key!r}; it has {', '.join(self.named_vars) or 'none'}.")
+            raise KeyError(
+                f"The model has no variable {key!r}; it has {', '.join(self.named_vars) or 'none'}. {here()}"
+            )
         return found
 
     def __contains__(self, key: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
+from pellucid.graph.provenance import describe, user_line
 from pellucid.stats.bijection import Bijection, default_bijection
 from pellucid.stats.bounds import DRAWS, known
 from pellucid.stats.constraint import Constraint, Interval, both
@@ -130,7 +131,7 @@ class Distribution:
         if not isinstance(name, str):
             raise TypeError(
                 f"A variable of a model has a name: {cls.__name__}('x', ...), not {cls.__name__}({name!r}, ...). "
-                f"Without a name, and outside models: {cls.__name__}.dist(...)."
+                f"Without a name, and outside models: {cls.__name__}.dist(...). At {describe(user_line())}"
             )
         return register_in_model(
             cls, name, args, dims=dims, observed=observed, shape=shape, size=size, transform=transform,

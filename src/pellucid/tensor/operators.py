@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pellucid.graph.provenance import describe, user_line
+from pellucid.tensor.protocol import in_the_graph
+
 if TYPE_CHECKING:
     from pellucid.tensor.types import TensorVariable
 
@@ -39,9 +42,15 @@ class Operators:
 
     __slots__ = ()
 
-    # NumPy arrays must not try to broadcast an operator over us as if we were an object array.
-    __array_ufunc__ = None
     __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's elementwise functions and operators of tensors are those of `pt`: ``np.exp(x)``, ``array + x``."""
+        return in_the_graph(ufunc.__name__ if how == "__call__" else f"{ufunc.__name__}.{how}", inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """NumPy's other functions of tensors are those of `pt`: ``np.sum(x, axis=0)``, ``np.where(x > 0, x, 0)``."""
+        return in_the_graph(function.__name__, inputs, options)
 
     def __add__(self, other: Any) -> Self:
         return FUNCTIONS["add"](self, other)
@@ -160,7 +169,7 @@ class Methods:
     def __bool__(self) -> bool:
         raise TypeError(
             f"The truth of {self} is not known before run time. Use pt.switch for a choice, pt.and_/pt.or_ (or & "
-            "and |) to combine conditions, and `is` to compare variables."
+            f"and |) to combine conditions, and `is` to compare variables. At {describe(user_line())}"
         )
 
     @property
