@@ -364,11 +364,6 @@ class Flat(Distribution):
     def icdf(self, q: Any) -> Any:
         raise Undefined("Flat has no quantiles: it is improper.")
 
-    def logcdf(self, x: Any) -> Any:
-        raise Undefined("Flat has no distribution function and no quantiles: it is improper.")
-
-    logccdf = logcdf
-
     def mean(self) -> Any:
         raise Undefined("Flat has no mean: it is improper.")
 

@@ -438,11 +438,6 @@ class HalfFlat(Distribution):
     def icdf(self, q: Any) -> Any:
         raise Undefined("HalfFlat has no quantiles: it is improper.")
 
-    def logcdf(self, x: Any) -> Any:
-        raise Undefined("HalfFlat has no distribution function and no quantiles: it is improper.")
-
-    logccdf = logcdf
-
     def mean(self) -> Any:
         raise Undefined("HalfFlat has no mean: it is improper.")
 
