@@ -301,6 +301,8 @@ def test_factors_of_covariances_in_a_model():
     assert model.point_logps().keys() >= {"c", "x"}
     drawn = pm.draw([chol, corr, stds], random_seed=1)
     np.testing.assert_allclose(drawn[0] @ drawn[0].T, drawn[1] * np.outer(drawn[2], drawn[2]), rtol=1e-12)
+    own = np.diagonal(pm.draw(corr, 100, random_seed=1), axis1=1, axis2=2)
+    assert (own == 1).all()  # to the last bit: rounding would look like a variable that varies
     with pm.Model() as packed:
         alone = pm.LKJCholeskyCov("c", eta=2, n=2, sd_dist=pm.Exponential.dist(1.0), compute_corr=False)
         silent = pm.LKJCholeskyCov("d", 2, 2, pm.Dirichlet.dist([1.0, 1.0]), store_in_trace=False)

@@ -208,4 +208,5 @@ def unpacked(packed: TensorVariable, n: int) -> tuple[TensorVariable, TensorVari
     chol = lower_triangle(packed, n)
     stds = sqrt(sum_(sqr(chol), axis=-1))
     unit = chol / expand_dims(stds, -1)
-    return chol, matmul(unit, matrix_transpose(unit)), stds
+    corr = switch(np.eye(n, dtype=bool), 1.0, matmul(unit, matrix_transpose(unit)))  # exactly, so that it never varies
+    return chol, corr, stds
