@@ -38,7 +38,9 @@ EXAMPLES: dict[str, Callable[[], object]] = {
     "MvNormal": lambda: pm.MvNormal.dist([0.0, 1.0], cov=COVARIANCE),
     "MvStudentT": lambda: pm.MvStudentT.dist(5.0, mu=[0.0, 1.0], scale=COVARIANCE),
     "OrderedMultinomial": lambda: pm.OrderedMultinomial.dist(eta=0.0, cutpoints=[-1.0, 1.0], n=5),
-    "LKJCholeskyCov": lambda: pm.LKJCholeskyCov.dist(n=2, eta=2.0, sd_dist=pm.Exponential.dist(1.0), compute_corr=False),
+    "LKJCholeskyCov": lambda: pm.LKJCholeskyCov.dist(
+        n=2, eta=2.0, sd_dist=pm.Exponential.dist(1.0), compute_corr=False
+    ),
     "KroneckerNormal": lambda: pm.KroneckerNormal.dist(mu=np.zeros(4), covs=[COVARIANCE, COVARIANCE]),
     "CAR": lambda: pm.CAR.dist(mu=np.zeros(3), W=NEIGHBOURS, alpha=0.5, tau=1.0),
     "ICAR": lambda: pm.ICAR.dist(W=NEIGHBOURS, sigma=1.0),
@@ -132,9 +134,11 @@ def render(rows: list[Row]) -> str:
     lines = [
         "# Distributions",
         "",
-        "Made by `tools/distribution_table.py`. Each cell says what is here and, where it differs, what is in PyMC 6.4 "
-        "(`docs/distributions.tsv`). `yes` means that the tool computed it for an example, `undefined` that no such "
-        "quantity exists.",
+        (
+            "Made by `tools/distribution_table.py`. Each cell says what is here and, where it differs, what is in PyMC "
+            "6.4 (`docs/distributions.tsv`). `yes` means that the tool computed it for an example, `undefined` that no "
+            "such quantity exists."
+        ),
     ]
     for kind in dict.fromkeys(row.kind for row in rows):
         lines += ["", f"## {kind}", "", f"| Distribution | {' | '.join(QUANTITIES)} |", "|---" * 7 + "|"]

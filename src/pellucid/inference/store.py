@@ -200,8 +200,8 @@ class RunStore(Watcher):
     def collect(self) -> Run:
         """The draws of the whole run, those made before it went on included, from the store."""
         tree = open_run(self.path)
-        names = [str(v.name) for v in self.model.free_RVs if str(v.name) in tree["posterior"]]
-        posterior = {name: tree["posterior"][name].values for name in names}
+        drawn = tree["posterior"].data_vars
+        posterior = {str(v.name): drawn[v.name].values for v in self.model.free_RVs if v.name in drawn}
         statistics = {str(name): a.values for name, a in tree["sample_stats"].data_vars.items()}
         return Run(self.model, posterior, {}, statistics)
 

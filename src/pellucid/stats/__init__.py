@@ -1,6 +1,7 @@
 """Probability: constraints, bijections, distributions, and the densities of random variables."""
 
 # ruff: noqa: F401, F403 - what is imported is there for others to use
+# pyright: reportUnusedImport=false
 
 from __future__ import annotations
 

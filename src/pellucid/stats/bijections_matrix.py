@@ -83,7 +83,7 @@ def part(x: TensorVariable, axis: int, which: int | slice) -> TensorVariable:
 
 
 class SumTo1(Bijection):
-    """Numbers that sum to 1 by all but the last. What they are otherwise is left open; see Simplex for probabilities."""
+    """Numbers that sum to 1 by all but the last. What else they are is left open; see Simplex for probabilities."""
 
     name = "sumto1"
     ndim_supp = 1
