@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
+from pellucid.compile.llvm.box_muller import fill_standard_normal
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.draws import Draw, RngVariable
@@ -33,6 +36,44 @@ def stream_key(seed: int, *names: Any) -> int:
     """A hash of a seed and names, of 128 bits."""
     text = repr((int(seed), *map(str, names))).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
+
+
+MANY = 2**18
+"""So many normal numbers that machine code for them pays for being loaded."""
+
+
+class BlockGenerator(np.random.Generator):
+    """A generator for one block of an array, whose normal numbers are made by machine code where there are many.
+
+    Parameters
+    ----------
+    bits : BitGenerator
+    blocks : float
+        How many blocks there are of the size of this one. How numbers are made follows from the whole array, and so
+        does not change with the machine.
+
+    Examples
+    --------
+    >>> z = BlockGenerator(np.random.SFC64(1), 100).standard_normal((200, 50))
+    >>> z.shape, bool(abs(z.std() - 1) < 0.05)
+    ((200, 50), True)
+    """
+
+    def __init__(self, bits: np.random.BitGenerator, blocks: float):
+        super().__init__(bits)
+        self.blocks = blocks
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BlockGenerator:
+        return BlockGenerator(deepcopy(self.bit_generator, memo), self.blocks)
+
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> Any:
+        """As NumPy's, and by the method of Box and Muller for many numbers."""
+        shape = () if size is None else (size,) if isinstance(size, int | np.integer) else tuple(size)
+        if out is not None or np.dtype(dtype) != np.float64 or math.prod(shape) * self.blocks < MANY:
+            return super().standard_normal(size, dtype, out)
+        numbers = np.empty(shape)
+        fill_standard_normal(self, numbers)
+        return numbers
 
 
 def as_seed(random_seed: Any) -> int:

@@ -6,18 +6,21 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from pellucid.compile.backend import default_backend
 from pellucid.compile.numpy import EvaluationError
 from pellucid.compile.numpy import compile as interpret
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import as_list, explicit_graph_inputs, toposort
 from pellucid.rewrite.pipeline import rewrite_graph
-from pellucid.stats.draws import as_seed, generators_by_name, stream, stream_key
+from pellucid.stats.draws import BlockGenerator, as_seed, generators_by_name, stream, stream_key
 from pellucid.stats.logprob import extents_of_draw
+from pellucid.stats.staged import WORK, staged
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.draws import Draw, RngType, RngVariable, as_size
 from pellucid.tensor.types import TensorType, TensorVariable
@@ -39,11 +42,6 @@ class Forward:
     outputs : sequence of variables
     given : sequence of variables
         Whose values are given, one per row: nothing above them in the graph is computed or drawn.
-
-    Attributes
-    ----------
-    vectorized : bool
-        Whether rows are computed together; otherwise some op has no rule for that, and they are computed in turn.
     """
 
     def __init__(self, outputs: Sequence[TensorVariable], given: Sequence[TensorVariable]):
@@ -53,11 +51,16 @@ class Forward:
         graphs, leaves = self.graphs, self.leaves
         self.names = generators_by_name(graphs)
         try:
-            self.run = together(graphs, leaves, list(self.names))
-            self.vectorized = True
+            self.together: Together | None = Together(graphs, leaves, list(self.names))
+            self.run: Run = self.together.interpreted
         except TypeError:  # an op without a rule, or results whose shapes differ from row to row
+            self.together = None
             self.run = in_turn(graphs, leaves, list(self.names))
-            self.vectorized = False
+
+    @property
+    def vectorized(self) -> bool:
+        """Whether rows are computed together; otherwise some op has no rule for that, and they are computed in turn."""
+        return self.together is not None
 
     def __call__(
         self, values: Sequence[np.ndarray], rows: int, random_seed: Any = None, *, threads: int | None = None
@@ -72,19 +75,24 @@ class Forward:
         random_seed : int or generator, optional
             By default the generators of the variables themselves say how to go on, and move on.
             Each variable's draws depend on the seed, its name and the number of rows, and not on what else is drawn
-            (unless a row takes megabytes) or on the number of threads.
+            (unless a row takes megabytes, and but for rounding) or on the number of threads.
         threads : int, optional
             By default one for each core.
         """
         arrays = [checked(v, a, rows) for v, a in zip(self.given, values, strict=True)]
-        first = self.first_block(arrays, rows, seeds := self.seeds(random_seed))
+        seeds = self.seeds(random_seed)
+        first = self.first_block(arrays, rows, seeds)
+        many = rows * sum(f.size for f in first) >= WORK and default_backend() == "llvm"
+        run = self.together.native if many and self.together else self.run
         found = [np.empty((rows, *f.shape[1:]), f.dtype) for f in first]
         step = rows_of_block(rows, sum(f.nbytes for f in first))
 
         def fill(start: int) -> None:
-            stop = min(start + step, rows)
-            for whole, part in zip(found, self.block(arrays, start, stop, seeds, str(start)), strict=True):
-                whole[start:stop] = part
+            part = slice(start, min(start + step, rows))
+            generators = self.generators(seeds, str(start), rows / step)
+            results = run(part.stop - start, generators, [a[part] for a in arrays])
+            for whole, result in zip(found, results, strict=True):
+                whole[part] = result
 
         each_of(fill, range(0, rows, step), threads)
         return found
@@ -97,23 +105,25 @@ class Forward:
 
     def first_block(self, arrays: Sequence[np.ndarray], rows: int, seeds: Sequence[int]) -> list[np.ndarray]:
         """The outputs at the first row, if there is one: for their shapes, and to see whether rows can go together."""
+        count = min(rows, 1)
+
+        def found() -> list[np.ndarray]:
+            generators = self.generators(seeds, "first", float(rows))
+            return [np.asarray(f) for f in self.run(count, generators, [a[:count] for a in arrays])]
+
         try:
-            return self.block(arrays, 0, min(rows, 1), seeds, "first")
+            return found()
         except EvaluationError:
             if not self.vectorized:
                 raise
-        self.run, self.vectorized = in_turn(self.graphs, self.leaves, list(self.names)), False
-        return self.block(arrays, 0, min(rows, 1), seeds, "first")
+        self.run, self.together = in_turn(self.graphs, self.leaves, list(self.names)), None
+        return found()
 
-    def block(
-        self, arrays: Sequence[np.ndarray], start: int, stop: int, seeds: Sequence[int], key: str
-    ) -> list[np.ndarray]:
-        """The outputs at some of the rows."""
+    def generators(self, seeds: Sequence[int], key: str, blocks: float) -> list[np.random.Generator]:
+        """What one of so many blocks is drawn from."""
         # SFC64 is seeded in full by a key, and half as slow as Philox, whose counter nothing here needs.
         keys = [stream_key(s, names[0], "row", key) for s, names in zip(seeds, self.names.values(), strict=True)]
-        generators = [np.random.Generator(np.random.SFC64(k)) for k in keys]
-        found = self.run(stop - start, generators, [a[start:stop] for a in arrays])
-        return [np.asarray(f) for f in found]
+        return [BlockGenerator(np.random.SFC64(k), blocks) for k in keys]
 
 
 def rows_of_block(rows: int, width: int) -> int:
@@ -148,19 +158,32 @@ def each_of(work: Callable[[int], None], starts: range, threads: int | None) -> 
 Run = Callable[[int, Sequence[np.random.Generator], Sequence[np.ndarray]], Sequence[Any]]
 
 
-def together(graphs: Sequence[Any], leaves: Sequence[Any], sources: Sequence[RngVariable]) -> Run:
-    """All rows at once."""
-    count = TensorType("int64", ()).variable(name="rows")
-    wide: dict[Any, Any] = {v: TensorType(v.dtype, (None, *v.type.shape)).variable(name=v.name) for v in leaves}
-    results = widened(graphs, wide, count)
-    batched = [batch_ndim(old, new) > 0 for old, new in zip(graphs, results, strict=True)]
-    compiled = interpret([count, *sources, *(wide[v] for v in leaves)], rewrite_graph(results))
+class Together:
+    """All rows at once: by the interpreter, or by machine code where there is much to do."""
 
-    def run(rows: int, generators: Sequence[np.random.Generator], values: Sequence[np.ndarray]) -> list[Any]:
-        found = compiled(np.array(rows), *generators, *values)
-        return [f if own else np.broadcast_to(f, (rows, *np.shape(f))) for f, own in zip(found, batched, strict=True)]
+    def __init__(self, graphs: Sequence[Any], leaves: Sequence[Any], sources: Sequence[RngVariable]):
+        count = TensorType("int64", ()).variable(name="rows")
+        wide: dict[Any, Any] = {v: TensorType(v.dtype, (None, *v.type.shape)).variable(name=v.name) for v in leaves}
+        results = widened(graphs, wide, count)
+        self.batched = [batch_ndim(old, new) > 0 for old, new in zip(graphs, results, strict=True)]
+        self.inputs: list[Any] = [count, *sources, *(wide[v] for v in leaves)]
+        self.outputs: list[Any] = rewrite_graph(results)
+        self.interpreted = self.run_by(interpret(self.inputs, self.outputs))
 
-    return run
+    @cached_property
+    def native(self) -> Run:
+        """The rows by machine code, as far as there can be any."""
+        compiled = staged(self.inputs, self.outputs)
+        return self.interpreted if compiled is None else self.run_by(compiled)
+
+    def run_by(self, compiled: Callable[..., list[Any]]) -> Run:
+        """A function of rows, generators and arrays whose results all have an axis of rows."""
+
+        def run(rows: int, generators: Sequence[np.random.Generator], values: Sequence[np.ndarray]) -> list[Any]:
+            found = zip(compiled(np.array(rows), *generators, *values), self.batched, strict=True)
+            return [f if own else np.broadcast_to(f, (rows, *np.shape(f))) for f, own in found]
+
+        return run
 
 
 def widened(graphs: Sequence[Any], wide: Mapping[Any, Any], rows: TensorVariable) -> list[Any]:

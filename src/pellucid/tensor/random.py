@@ -59,11 +59,13 @@ def normal_sample(rng: np.random.Generator, size: tuple[int, ...], mu: np.ndarra
     return z
 
 
+ZERO = np.zeros(())
+
 normal_law = law("normal", "mu sigma", normal_sample)
 half_normal_law = law(
-    "halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(rng.normal(0.0, sigma, size))
+    "halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(normal_sample(rng, size, ZERO, sigma))
 )
-lognormal_law = law("lognormal", "mu sigma", lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size))
+lognormal_law = law("lognormal", "mu sigma", lambda rng, size, mu, sigma: np.exp(normal_sample(rng, size, mu, sigma)))
 uniform_law = law("uniform", "lower upper", lambda rng, size, low, high: rng.uniform(low, high, size))
 exponential_law = law("exponential", "scale", lambda rng, size, scale: rng.exponential(scale, size))
 gamma_law = law("gamma", "alpha scale", lambda rng, size, alpha, scale: rng.gamma(alpha, scale, size))

@@ -320,7 +320,10 @@ class Executable:
         given, shared = [contiguous(a) for a in arrays], native.shared_arrays()
         binding = self.binding(given, shared)
         spare = self.free.setdefault(binding, [])
-        workspace = spare.pop() if spare else Workspace(native, binding)
+        try:
+            workspace = spare.pop()
+        except IndexError:  # also where another thread took the last one
+            workspace = Workspace(native, binding)
         results = [np.empty(shape, dtype) for shape, dtype in binding.results]
         if shared:
             workspace.share(shared)
