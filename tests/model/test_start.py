@@ -96,3 +96,19 @@ def test_sampling_begins_where_it_can(caplog):
         )
     assert trace["t"].min() > 4
     assert "started at a draw from the prior" in caplog.text
+
+
+def test_elements_that_a_transform_has_no_place_for_start_at_zero():
+    def build(**options):
+        with pm.Model() as model:
+            ordered = pm.distributions.transforms.ordered
+            pm.Normal("centre", 20, 10, shape=3, transform=ordered, **options)
+        return model
+
+    usual = build()
+    np.testing.assert_array_equal(usual.initial_point()["centre_ordered__"], [20.0, 0.0, 0.0])
+    assert np.isfinite(usual.compile_logp()(usual.initial_point()))
+    told = build(initval=np.full(3, 20.0))  # what the user says is kept, and reported
+    np.testing.assert_array_equal(told.initial_point()["centre_ordered__"], [20.0, -np.inf, -np.inf])
+    (finding,) = told.start_report().findings
+    assert finding.variable.name == "centre"

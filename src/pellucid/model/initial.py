@@ -98,14 +98,30 @@ def start_graphs(model: Model, overrides: Mapping[TensorVariable, Any]) -> list[
 def initial_point(
     model: Model, random_seed: Any = None, overrides: Mapping[TensorVariable, Any] | None = None
 ) -> dict[str, np.ndarray]:
-    """The start of every value variable, by name; "prior" starts are drawn with `random_seed`."""
+    """The start of every value variable, by name; "prior" starts are drawn with `random_seed`.
+
+    Where a transform knows no place for a default start, such as for equal elements of an ordered variable, it is 0.
+    """
     check_closed(model)
     graphs = start_graphs(model, overrides or {})
     generators = generators_by_name(graphs)
     seed = as_seed(random_seed) if generators else 0
     given = [stream(seed, names[0], "initial point") for names in generators.values()]
     values = compile_interpreter(list(generators), graphs)(*given)
-    return {str(v.name): np.array(value, dtype=v.dtype) for v, value in zip(model.value_vars, values, strict=True)}
+    found = {}
+    for rv, start in zip(model.free_RVs, values, strict=True):
+        v = model.rvs_to_values[rv]
+        array = np.array(start, dtype=v.dtype)
+        if model.rvs_to_transforms[rv] is not None and not is_told(model, rv, overrides or {}):
+            array[~np.isfinite(array)] = 0
+        found[str(v.name)] = array
+    return found
+
+
+def is_told(model: Model, rv: TensorVariable, overrides: Mapping[TensorVariable, Any]) -> bool:
+    """Whether the user gave the value at which a variable starts."""
+    initval = overrides.get(rv, model.rvs_to_initial_values[rv])
+    return initval is not None and not isinstance(initval, str)
 
 
 def shapes_by_name(model: Model) -> dict[str, Shape]:
