@@ -143,7 +143,8 @@ class Recovery:
 
     def log_probabilities(self, marginal: Marginal) -> np.ndarray:
         """For each draw and element the logs of the probabilities of the values, along the last axis."""
-        if marginal.alone is None:
+        last = marginal is self.model.marginals[-1]  # given none of the others, as these were summed over before it
+        if marginal.alone is None or (last and marginal.variable in self.conditional):
             return self.conditional[marginal.variable]
         (table,) = self.evaluate([marginal.alone])
         if marginal.chain is not None:
