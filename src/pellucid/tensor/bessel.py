@@ -22,22 +22,25 @@ TERMS = 100_000  # of a series, after which it is given up
 def _bessel(name: str, doc: str, in_x: Any) -> Any:
     """An entry for a Bessel function of order v at x, given its derivative at x."""
     return elementwise(name, doc, lambda xp, v, x: getattr(xp.special, name)(v, x),
-                       pullbacks=(_no_gradient(name), in_x), domain=ORDERED, floating=True)
+                       pullbacks=(_no_gradient(name), in_x), domain=ORDERED, floating=True,
+                       llvm=f"scipy.{name}")
 
 
 i0 = elementwise("i0", "The modified Bessel function of the first kind of order 0.", lambda xp, x: xp.special.i0(x),
-                 pullbacks=(lambda g, y, x: g * i1(x),), domain=REAL, floating=True)
+                 pullbacks=(lambda g, y, x: g * i1(x),), domain=REAL, floating=True, llvm="scipy.i0")
 i1 = elementwise("i1", "The modified Bessel function of the first kind of order 1.", lambda xp, x: xp.special.i1(x),
-                 pullbacks=(lambda g, y, x: g * (i0(x) + iv(2.0, x)) / 2.0,), domain=REAL, floating=True)
+                 pullbacks=(lambda g, y, x: g * (i0(x) + iv(2.0, x)) / 2.0,), domain=REAL, floating=True,
+                 llvm="scipy.i1")
 j0 = elementwise("j0", "The Bessel function of the first kind of order 0.", lambda xp, x: xp.special.j0(x),
-                 pullbacks=(lambda g, y, x: -g * j1(x),), domain=REAL, floating=True)
+                 pullbacks=(lambda g, y, x: -g * j1(x),), domain=REAL, floating=True, llvm="scipy.j0")
 j1 = elementwise("j1", "The Bessel function of the first kind of order 1.", lambda xp, x: xp.special.j1(x),
-                 pullbacks=(lambda g, y, x: g * (j0(x) - jv(2.0, x)) / 2.0,), domain=REAL, floating=True)
+                 pullbacks=(lambda g, y, x: g * (j0(x) - jv(2.0, x)) / 2.0,), domain=REAL, floating=True,
+                 llvm="scipy.j1")
 i0e = elementwise("i0e", "i0(x) exp(-|x|), which does not overflow.", lambda xp, x: xp.special.i0e(x),
-                  pullbacks=(lambda g, y, x: g * (i1e(x) - sign(x) * y),), domain=REAL, floating=True)
+                  pullbacks=(lambda g, y, x: g * (i1e(x) - sign(x) * y),), domain=REAL, floating=True, llvm="scipy.i0e")
 i1e = elementwise("i1e", "i1(x) exp(-|x|), which does not overflow.", lambda xp, x: xp.special.i1e(x),
                   pullbacks=(lambda g, y, x: g * ((i0e(x) + ive(2.0, x)) / 2.0 - sign(x) * y),), domain=REAL,
-                  floating=True)
+                  floating=True, llvm="scipy.i1e")
 iv = _bessel("iv", "The modified Bessel function of the first kind of order v.",
              lambda g, y, v, x: g * (iv(v - 1.0, x) + iv(v + 1.0, x)) / 2.0)
 ive = _bessel("ive", "iv(v, x) exp(-|x|), which does not overflow.",
@@ -61,11 +64,12 @@ owens_t = elementwise("owens_t", "Owen's T: P(X > h and 0 < Y < a X) for indepen
                                  * (1 / math.sqrt(8 * math.pi)),
                                  lambda g, y, h, a: g * exp(-0.5 * sqr(h) * (1.0 + sqr(a)))
                                  / (2 * math.pi * (1.0 + sqr(a)))),
-                      domain=((-3.0, 3.0), (-3.0, 3.0)), floating=True)
+                      domain=((-3.0, 3.0), (-3.0, 3.0)), floating=True, llvm="scipy.owens_t")
 ndtri_exp = elementwise("ndtri_exp", "The standard normal quantile of exp(y): the inverse of log_ndtr.",
                         lambda xp, y: xp.special.ndtri_exp(y),
                         pullbacks=(lambda g, x, y: g * (exp(y + 0.5 * sqr(x)) * math.sqrt(2 * math.pi)),),
-                        domain=((-9.0, -0.05),), floating=True, inverse="log_ndtr", monotone=1)
+                        domain=((-9.0, -0.05),), floating=True, llvm="scipy.ndtri_exp",
+                        inverse="log_ndtr", monotone=1)
 
 
 def chi2sf(x: Any, k: Any) -> TensorVariable:
@@ -136,7 +140,7 @@ hyp2f1 = elementwise("hyp2f1", "The hypergeometric function 2F1(a, b; c; z).",
                      lambda xp, a, b, c, z: xp.special.hyp2f1(a, b, c, z),
                      pullbacks=(*[lambda g, y, *abcz, op=op: g * op(*abcz) for op in HYP2F1_SLOPES],
                                 lambda g, y, a, b, c, z: g * a * b / c * hyp2f1(a + 1.0, b + 1.0, c + 1.0, z)),
-                     domain=FOUR, floating=True)
+                     domain=FOUR, floating=True, llvm="scipy.hyp2f1")
 
 
 __all__ = [

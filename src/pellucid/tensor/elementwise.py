@@ -39,7 +39,8 @@ class Elementwise(Op):
         For each input the gradient ``(g, out, *inputs) -> g_input``; None where it is zero (a step function) or
         where the input is a condition.
     llvm : str or callable, optional
-        The scalar code: the name of a kernel instruction or math function, or ``code(k, *values)``.
+        The scalar code: the name of a kernel instruction or math function, "scipy." and the name of a function of
+        `scipy.special` that SciPy exports to C, or ``code(k, *values)``.
     expansion : callable, optional
         A definition in simpler ops, used in place of `llvm`.
     domain : tuple of (low, high)

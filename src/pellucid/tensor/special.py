@@ -73,28 +73,28 @@ gammainc = elementwise("gammainc", "The regularised lower incomplete gamma funct
                        lambda xp, a, x: xp.special.gammainc(a, x),
                        pullbacks=(lambda g, y, a, x: g * gammainc_by_a(a, x),
                                   lambda g, y, a, x: g * exp((a - 1.0) * log(x) - x - gammaln(a))),
-                       domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
+                       domain=((0.5, 4.0), (0.1, 5.0)), floating=True, llvm="scipy.gammainc")
 gammaincc = elementwise("gammaincc", "The regularised upper incomplete gamma function Q(a, x).",
                         lambda xp, a, x: xp.special.gammaincc(a, x),
                         pullbacks=(lambda g, y, a, x: -g * gammainc_by_a(a, x),
                                    lambda g, y, a, x: -g * exp((a - 1.0) * log(x) - x - gammaln(a))),
-                        domain=((0.5, 4.0), (0.1, 5.0)), floating=True)
+                        domain=((0.5, 4.0), (0.1, 5.0)), floating=True, llvm="scipy.gammaincc")
 gammaincinv = elementwise("gammaincinv", "The inverse of P(a, x) in x.", lambda xp, a, p: xp.special.gammaincinv(a, p),
                           pullbacks=(lambda g, y, a, p: -g * gammainc_by_a(a, y) / gamma_density(a, y),
                                      lambda g, y, a, p: g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
-                          domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
+                          domain=((0.5, 4.0), (0.05, 0.95)), floating=True, llvm="scipy.gammaincinv")
 gammainccinv = elementwise("gammainccinv", "The inverse of Q(a, x) in x.",
                            lambda xp, a, p: xp.special.gammainccinv(a, p),
                            pullbacks=(lambda g, y, a, p: -g * gammainc_by_a(a, y) / gamma_density(a, y),
                                       lambda g, y, a, p: -g * exp(y + gammaln(a) - (a - 1.0) * log(y))),
-                           domain=((0.5, 4.0), (0.05, 0.95)), floating=True)
+                           domain=((0.5, 4.0), (0.05, 0.95)), floating=True, llvm="scipy.gammainccinv")
 betainc = elementwise("betainc", "The regularised incomplete beta function I_x(a, b).",
                       lambda xp, a, b, x: xp.special.betainc(a, b, x),
                       pullbacks=(lambda g, y, a, b, x: g * betainc_by_a(a, b, x),
                                  lambda g, y, a, b, x: g * betainc_by_b(a, b, x),
                                  lambda g, y, a, b, x: g * exp((a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - betaln(a,
                                                                                                                    b))),
-                      domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
+                      domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True, llvm="scipy.betainc")
 
 
 def _log_beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -106,7 +106,7 @@ betaincinv = elementwise("betaincinv", "The inverse of I_x(a, b) in x.",
                          pullbacks=(lambda g, y, a, b, p: -g * betainc_by_a(a, b, y) / beta_density(a, b, y),
                                     lambda g, y, a, b, p: -g * betainc_by_b(a, b, y) / beta_density(a, b, y),
                                     lambda g, y, a, b, p: g * exp(-_log_beta_density(a, b, y))),
-                         domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True)
+                         domain=((0.5, 4.0), (0.5, 4.0), (0.05, 0.95)), floating=True, llvm="scipy.betaincinv")
 psi = digamma
 probit, invprobit = ndtri, ndtr
 

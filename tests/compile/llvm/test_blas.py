@@ -55,13 +55,13 @@ def test_dpotrf_factorises_and_reports():
 
 SCIPY_AFTERWARDS = """
 import sys
-from pellucid.compile.llvm import blas
+from pellucid.compile.llvm import blas, capsules
 first = blas.address("dgemm")
 blas.address("dpotrf")
 print("scipy.linalg" in sys.modules)
 import numpy as np, scipy.linalg, scipy.special, scipy.linalg.cython_lapack
 print(scipy.linalg.cholesky(4 * np.eye(2))[0, 0], scipy.linalg.cython_blas.__name__, scipy.special.gammaln(3.0))
-print(blas._capsule_pointer(scipy.linalg.cython_blas.__pyx_capi__["dgemm"]) == first)
+print(capsules.pointer(scipy.linalg.cython_blas.__pyx_capi__["dgemm"]) == first)
 """
 
 

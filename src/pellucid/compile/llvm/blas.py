@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pellucid.compile.llvm import capsules
+
 _lock = threading.RLock()
 
 
@@ -39,13 +41,13 @@ def address(name: str) -> int:
     capsule = _capsules().get(name)
     if capsule is None:
         raise LookupError(f"SciPy's BLAS and LAPACK have no routine {name!r}; names are lower case, as in 'dgemm'")
-    return _capsule_pointer(capsule)
+    return capsules.pointer(capsule)
 
 
 def signature(name: str) -> str:
     """Return the C signature that SciPy declares for a routine."""
     address(name)
-    return _capsule_name(_capsules()[name]).decode()
+    return capsules.signature(_capsules()[name])
 
 
 @functools.cache
@@ -80,18 +82,6 @@ def _execute(name: str, path: Path) -> ModuleType:
     # attribute `cython_blas` is still to be set.
     sys.modules.pop(name, None)
     return module
-
-
-def _capsule_name(capsule: Any) -> bytes:
-    get = ctypes.pythonapi.PyCapsule_GetName
-    get.restype, get.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    return get(capsule)
-
-
-def _capsule_pointer(capsule: Any) -> int:
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return get(capsule, _capsule_name(capsule))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.compile.llvm import math
+from pellucid.compile.llvm import math, special
 
 FLAGS = "reassoc nsz contract"
 """Fast-math flags of user arithmetic: free order and fused multiply-add, but NaN and infinity keep their meaning."""
@@ -339,10 +339,20 @@ class Scalars:
         found = self.emit(f"call double @pm_{name}({text}) {math.call_attributes(name)}", "float64", wide)
         return self.cast(found, args[0].dtype)
 
+    def scipy(self, name: str, *args: Value) -> Value:
+        """A special function of SciPy's, in double precision."""
+        wide = [self.cast(a, "float64") for a in args]
+        self.declared.add(special.declaration(name, len(wide)))
+        text = ", ".join([*(f"double {a.text}" for a in wide), "i32 0"])
+        found = self.emit(f"call double @{special.symbol(name)}({text})", "float64", wide)
+        return self.cast(found, args[0].dtype)
+
     def apply(self, recipe: Any, args: Sequence[Value]) -> Any:
         """What an elementwise op's `llvm` entry says: code, an instruction of this class, or a library function."""
         if callable(recipe):
             return recipe(self, *args)
+        if recipe.startswith(special.PREFIX):
+            return self.scipy(recipe.removeprefix(special.PREFIX), *args)
         if recipe in math.FUNCTIONS:
             return self.function(recipe, *args)
         return getattr(self, recipe)(*args)
@@ -354,4 +364,5 @@ def has_code(recipe: Any, dtype: str) -> bool:
         return False
     if callable(recipe):
         return True
-    return is_float(dtype) or (recipe not in math.FUNCTIONS and recipe not in ("sqrt", "div"))
+    floating = recipe in math.FUNCTIONS or recipe.startswith(special.PREFIX) or recipe in ("sqrt", "div")
+    return is_float(dtype) or not floating
