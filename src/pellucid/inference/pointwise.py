@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from pellucid.inference.deferred import made
 from pellucid.inference.given import Draws, as_names, group_of, read_draws
 from pellucid.inference.predictive import below, chosen, labels, shaped_draws
-from pellucid.inference.trace import to_datatree
+from pellucid.inference.trace import draft, to_datatree
 from pellucid.model.context import here, modelcontext
 from pellucid.model.model import Model
 from pellucid.model.transform import remove_value_transforms
@@ -78,43 +79,61 @@ def log_density(
     """The elementwise log-densities of the observed ("likelihood") or the free ("prior") random variables."""
     owner = modelcontext(model).root
     draws = read_draws(idata, sample_dims)
-    plain = remove_value_transforms(owner)
-    variables = plain.observed_RVs if kind == "likelihood" else plain.free_RVs
+    variables = owner.observed_RVs if kind == "likelihood" else owner.free_RVs
     known = {str(v.name): v for v in variables}
     names = list(known) if var_names is None else as_names(var_names)
     wanted = chosen(known, names, "var_names has {}, which is not among the variables of the log-" + kind + ": {}.")
-    terms = plain.logp(wanted, sum=False) if wanted else []
-    found = at_draws(plain, dict(zip((str(v.name) for v in wanted), terms, strict=True)), plain.rvs_to_values, draws)
+
+    def terms(plain: Model) -> list[Any]:
+        return plain.logp([plain[str(v.name)] for v in wanted], sum=False) if wanted else []
+
+    found = at_draws(owner, [str(v.name) for v in wanted], terms, ("log", kind), draws)
     return added(idata, f"log_{kind}", found, owner, draws) if extend else as_dataset(found, owner, draws)
 
 
-def at_draws(model: Model, graphs: Mapping[str, Any], places: Mapping[Any, Any], draws: Draws) -> dict[str, np.ndarray]:
-    """Graphs at every draw of the free random variables, which stand in them as `places` says."""
-    reached = below(list(graphs.values()), set(places.values()))
-    needed = [rv for rv in model.free_RVs if places[rv] in reached]
+@dataclass(frozen=True)
+class Pointwise:
+    """Graphs as a function of draws of the free random variables that they depend on."""
+
+    forward: Forward
+    needed: list[Any]
+
+    @staticmethod
+    def of(model: Model, graphs_of: Callable[[Model], list[Any]]) -> Pointwise:
+        """Of a model, and what its graphs are once all of it is sampled on its own scale."""
+        plain = remove_value_transforms(model)
+        graphs, places = graphs_of(plain), plain.rvs_to_values
+        reached = below(graphs, set(places.values()))
+        needed = [rv for rv in plain.free_RVs if places[rv] in reached]
+        return Pointwise(Forward(graphs, [places[rv] for rv in needed]), [model[str(rv.name)] for rv in needed])
+
+
+def at_draws(
+    model: Model, names: Sequence[str], graphs_of: Callable[[Model], list[Any]], what: Any, draws: Draws
+) -> dict[str, np.ndarray]:
+    """Graphs of these names at every draw, compiled once for the model as it is; `what` tells kinds of graphs apart."""
+    key = "pointwise", what, tuple(names)
+    if key not in model.cache:
+        model.cache[key] = Pointwise.of(model, graphs_of)
+    forward, needed = model.cache[key].forward, model.cache[key].needed
     missing = [str(rv) for rv in needed if rv.name not in draws.arrays]
     if missing:
         raise ValueError(
-            f"The trace has no draws of {', '.join(missing)}, which {', '.join(graphs)} depends on; it has "
+            f"The trace has no draws of {', '.join(missing)}, which {', '.join(names)} depends on; it has "
             f"{', '.join(draws.arrays) or 'none'}. {here()}"
         )
-    values = [shaped_draws(model, rv, draws) for rv in needed]
-    arrays = Forward(list(graphs.values()), [places[rv] for rv in needed])(values, draws.rows)
-    return {name: draws.unstacked(a) for name, a in zip(graphs, arrays, strict=True)}
-
-
-def tree_of(group: str, arrays: Mapping[str, np.ndarray], model: Model, draws: Draws) -> Any:
-    """Arrays as a tree of one group."""
-    names, known = list(draws.lead), model.named_vars_to_dims
-    # The last axes of a multivariate variable, those of one draw, are summed over in its density.
-    dims = {k: tuple(known[k])[: a.ndim - len(names)] for k, a in arrays.items() if k in known}
-    named = labels(model, draws.lead, {"dims": dims})
-    return to_datatree({group: arrays}, attrs={"sample_dims": names}, sample_dims={group: names}, **named)
+    arrays = forward([shaped_draws(model, rv, draws) for rv in needed], draws.rows)
+    return {name: draws.unstacked(a) for name, a in zip(names, arrays, strict=True)}
 
 
 def as_dataset(arrays: Mapping[str, np.ndarray], model: Model, draws: Draws) -> Any:
     """Arrays as a dataset."""
-    return tree_of("found", arrays, model, draws)["found"].to_dataset() if arrays else tree_of("x", {}, model, draws)
+    names, known = list(draws.lead), model.named_vars_to_dims
+    # The last axes of a multivariate variable, those of one draw, are summed over in its density.
+    dims = {k: tuple(known[k])[: a.ndim - len(names)] for k, a in arrays.items() if k in known}
+    named = labels(model, draws.lead, {"dims": dims})
+    how = {"attrs": {"sample_dims": names}, "sample_dims": {"found": names}, **named}
+    return draft({"found": arrays}, **how)["found"].dataset() if arrays else to_datatree({})
 
 
 def added(idata: Any, group: str, arrays: Mapping[str, np.ndarray], model: Model, draws: Draws) -> Any:
@@ -123,7 +142,7 @@ def added(idata: Any, group: str, arrays: Mapping[str, np.ndarray], model: Model
     if not hasattr(tree, "children"):
         raise TypeError(f"extend_inferencedata=True needs a DataTree to extend, not {type(idata).__name__}. {here()}")
     if arrays:
-        tree[group] = tree_of(group, arrays, model, draws)[group]
+        tree[group] = type(tree)(as_dataset(arrays, model, draws))
     return idata
 
 
@@ -175,9 +194,12 @@ def compute_deterministics(
     known = {str(v.name): v for v in owner.deterministics}
     names = list(known) if var_names is None else as_names(var_names)
     wanted = chosen(known, names, "var_names has {}, which is no deterministic of the model: {}.")
-    plain = remove_value_transforms(owner)
-    graphs = dict(zip((str(v.name) for v in wanted), plain.replace_rvs_by_values(wanted), strict=True))
-    found = at_draws(plain, graphs, plain.rvs_to_values, draws)
+    listed = [str(v.name) for v in wanted]
+
+    def graphs(plain: Model) -> list[Any]:
+        return plain.replace_rvs_by_values([plain[name] for name in listed])
+
+    found = at_draws(owner, listed, graphs, "deterministics", draws)
     fresh = as_dataset(found, owner, draws)
     return joined(made(dataset), fresh, group, merge=merge_dataset, extend=extend_dataset)
 

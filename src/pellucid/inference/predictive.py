@@ -15,8 +15,8 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import ancestors
 from pellucid.inference.deferred import made
 from pellucid.inference.given import Draws, as_names, read_draws
-from pellucid.inference.result import data_groups
-from pellucid.inference.trace import add_groups, to_datatree
+from pellucid.inference.result import data_groups, deferred_tree
+from pellucid.inference.trace import add_groups
 from pellucid.model.context import here, modelcontext
 from pellucid.model.dims import coords_of
 from pellucid.model.initial import shape_now
@@ -91,7 +91,7 @@ def sample_prior_predictive(
         "prior": {n: a[None] for n, a in arrays.items() if n not in observed},
         "prior_predictive": {n: a[None] for n, a in arrays.items() if n in observed},
     }
-    return to_datatree({**groups, **data_groups(owner)}, **labels(owner, {}, idata_kwargs))
+    return deferred_tree({**groups, **data_groups(owner)}, **labels(owner, {}, idata_kwargs))
 
 
 def chosen(known: Mapping[str, Any], names: Iterable[str], message: str) -> list[Any]:
@@ -239,7 +239,7 @@ def predictive_tree(
         **labels(model, draws.lead, options),
     }
     if onto is None:
-        return to_datatree(groups, **how)
+        return deferred_tree(groups, **how)
     tree = made(onto)
     if not hasattr(tree, "children"):
         raise TypeError(f"extend_inferencedata=True needs a DataTree to extend, not {type(onto).__name__}. {here()}")

@@ -109,12 +109,17 @@ def as_tree(run: Run, options: Mapping[str, Any]) -> Any:
         groups["warmup_unconstrained_posterior"] = run.warmup_unconstrained
     if options.get("log_likelihood"):
         groups["log_likelihood"] = log_likelihood(model, run.unconstrained)
-    drafts = draft(
+    return deferred_tree(
         {**groups, **data_groups(model)},
         coords={**coords_of(model.coords), **(options.get("coords") or {})},
         dims={**model.named_vars_to_dims, **(options.get("dims") or {})},
         attrs=run.attributes,
     )
+
+
+def deferred_tree(groups: Mapping[str, Mapping[str, Any]], **how: Any) -> Any:
+    """The tree that :func:`~pellucid.inference.trace.to_datatree` makes, checked now and made when it is first read."""
+    drafts = draft(groups, **how)
     return DeferredTree(partial(grow, drafts), drafts)
 
 

@@ -222,7 +222,9 @@ def _statistics(kind: str, prob: float, interval: str) -> tuple[tuple[str, ...],
 def _variables(idata: Any, group: str, coords: Mapping, dims: Mapping) -> Iterator[Variable]:
     """Yield each variable's name, draws and labels, from a tree, a dataset or a mapping."""
     drafts = read(idata)
-    if drafts is not None:
+    if drafts is not None and all(
+        d[:2] == SAMPLE_DIMS for d, _ in drafts[known_group(group, drafts)].variables.values()
+    ):
         for name, (names, array) in drafts[known_group(group, drafts)].variables.items():
             labels = drafts[group].labels
             yield name, array, list(element_labels(name, array.shape[2:], dims=names[2:], coords=labels))

@@ -71,15 +71,15 @@ def fill_standard_normal(generator: np.random.Generator, out: np.ndarray) -> Non
     >>> bool(abs(z.mean()) < 0.02), bool(abs(z.std() - 1) < 0.02)
     (True, True)
     """
-    turn, flat = compiled(), out.reshape(-1)
+    turn, flat = compiled().function, out.reshape(-1)
     for start in range(0, flat.size, BLOCK):
         part = flat[start : start + BLOCK]
         half = (part.size + 1) // 2
         # Of an odd number of them the last has no partner, and gets one that is thrown away.
         numbers = part if part.size % 2 == 0 else np.empty(2 * half)
         generator.random(out=numbers)
-        radii, angles = numbers[:half], numbers[half:]
+        radii = numbers[:half]
         np.subtract(1.0, radii, out=radii)  # the logarithm of a radius is taken, and uniform numbers may be 0 but not 1
-        turn(radii, angles, half)
+        turn(address := numbers.ctypes.data, address + half * numbers.itemsize, half)
         if numbers is not part:
             part[:] = numbers[:-1]
