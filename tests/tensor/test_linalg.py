@@ -1,11 +1,13 @@
 """Linear algebra against NumPy and SciPy, on every backend, with gradients against finite differences."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.linalg
 
 import pellucid.tensor as pt
-from pellucid import function
+from pellucid import function, scan
 from pellucid.diff import grad
 from pellucid.tensor import linalg
 from pellucid.testing import BACKENDS_UNDER_TEST, check_op
@@ -335,6 +337,132 @@ def test_factors_are_shared_and_native():
     report = function([x, b], [cost, grad(cost, x)], backend="llvm").compile_report()
     assert report["callbacks"] == []
     assert sum("LUFactor" in sink for group in report["groups"] for sink in group) == 1
+
+
+DECOMPOSITIONS = {
+    "eigh": (lambda x: list(linalg.eigh(x)), np.linalg.eigh),
+    "eigh of the upper triangle": (lambda x: list(linalg.eigh(x, UPLO="U")), lambda a: np.linalg.eigh(a, "U")),
+    "eigvalsh": (lambda x: [linalg.eigvalsh(x)], lambda a: [np.linalg.eigvalsh(a)]),
+    "svd": (lambda x: list(linalg.svd(x)), np.linalg.svd),
+    "thin svd": (lambda x: list(linalg.svd(x, full_matrices=False)), lambda a: np.linalg.svd(a, False)),
+    "singular values": (lambda x: [linalg.svd(x, compute_uv=False)], lambda a: [np.linalg.svd(a, compute_uv=False)]),
+    "qr": (lambda x: list(linalg.qr(x)), lambda a: np.linalg.qr(a, "complete")),
+    "thin qr": (lambda x: list(linalg.qr(x, "economic")), lambda a: np.linalg.qr(a, "reduced")),
+    "r": (lambda x: [linalg.qr(x, "r")], lambda a: [np.linalg.qr(a, "r")]),
+}
+needs_native = pytest.mark.skipif("llvm" not in BACKENDS_UNDER_TEST, reason="needs the native backend")
+
+
+def native_decomposition(name, ndim):
+    """A native function of stacks of matrices of any shape, which calls no Python."""
+    x = pt.tensor("x", shape=(None,) * ndim)
+    f = function([x], DECOMPOSITIONS[name][0](x), backend="llvm")
+    report = f.compile_report()
+    assert (report["backend"], report["callbacks"]) == ("llvm", [])
+    return f
+
+
+@needs_native
+@pytest.mark.parametrize("name", DECOMPOSITIONS)
+class TestNativeDecompositions:
+    """LAPACK called from native code gives NumPy's numbers, signs included: it is the same routine on the same matrix.
+
+    The tolerance allows another build of the library, whose sums differ in rounding.
+    """
+
+    def agree(self, f, name, a):
+        for found, wanted in zip(f(a), DECOMPOSITIONS[name][1](a), strict=True):
+            assert found.shape == wanted.shape
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12 * np.abs(a).max(initial=1.0))
+
+    def test_every_size(self, name):
+        f = native_decomposition(name, 2)
+        for n in (0, 1, 2, 7, 40):
+            self.agree(f, name, normal(n, n))
+        for shape in [] if "eig" in name else [(7, 3), (3, 7), (90, 2), (2, 90), (0, 3), (3, 0), (1, 4), (4, 1)]:
+            self.agree(f, name, normal(*shape))
+
+    def test_batches(self, name):
+        f = native_decomposition(name, 4)
+        for lead in [(2, 3), (1, 4), (0, 2)]:
+            self.agree(f, name, normal(*lead, 5, 5))
+
+    def test_matrices_that_are_not_contiguous(self, name):
+        f, a = native_decomposition(name, 2), normal(8, 8)
+        for view in (a.T, a[::-1], a[::2, 1::2], np.asfortranarray(a)):
+            self.agree(f, name, view)
+
+    def test_scales(self, name):
+        """Matrices of huge and tiny numbers are scaled by LAPACK, not lost."""
+        f, a = native_decomposition(name, 2), normal(4, 4)
+        for scale in (1e150, 1e-150):
+            for found, wanted in zip(f(a * scale), DECOMPOSITIONS[name][1](a * scale), strict=True):
+                np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12 * np.abs(wanted).max())
+
+    def test_what_is_not_finite_spoils_only_itself(self, name):
+        """NaN appears just where the interpreter has it, and other matrices of the stack are not touched."""
+        one_nan, one_inf = normal(4, 4), normal(4, 4)
+        one_nan[2, 1], one_inf[2, 1] = np.nan, np.inf
+        a = np.stack([definite(n=4), np.full((4, 4), np.nan), one_nan, one_inf, definite(n=4)])
+        x = pt.tensor("x", shape=(None, None, None))
+        wanted = function([x], DECOMPOSITIONS[name][0](x), backend="numpy")(a)
+        for found, value in zip(native_decomposition(name, 3)(a), wanted, strict=True):
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(value))
+            np.testing.assert_allclose(found, value, atol=1e-12)
+            assert np.isfinite(found[[0, 4]]).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("a", [
+    np.zeros((4, 4)), np.ones((4, 4)), np.eye(4), np.diag([2.0, 1.0, 2.0, 1.0]),
+    np.outer([0.0, 1, 2, 3], [0.0, 1, 2, 3]),
+], ids=["zero", "ones", "identity", "pairs", "outer"])  # fmt: skip
+def test_factors_multiply_to_the_matrix(a, backend):
+    """Singular matrices and equal eigenvalues: whichever vectors are chosen, they are orthonormal, and factors of a."""
+    x = pt.matrix("x")
+    outputs = [*linalg.eigh(x), *linalg.svd(x), *linalg.qr(x)]
+    values, vectors, u, s, vt, q, r = function([x], outputs, backend=backend)(a)
+    for factor in (vectors, u, vt, q):
+        np.testing.assert_allclose(factor.T @ factor, np.eye(4), atol=1e-14)
+    for product in (vectors * values @ vectors.T, u * s @ vt, q @ r):
+        np.testing.assert_allclose(product, a, atol=1e-13)
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(a), atol=1e-13)
+    np.testing.assert_array_equal(r, np.triu(r))
+    assert (np.diff(values) >= 0).all()
+    assert (np.diff(s) <= 0).all()
+
+
+@needs_native
+def test_decompositions_inside_loops_and_joins():
+    """Workspace is planned for the steps of a loop too, and results may lie where a join wants them."""
+    rows, first = pt.tensor("rows", shape=(None, None, None)), pt.matrix("first")
+
+    def step(x, state):
+        (values, vectors), (q, r) = linalg.eigh(x + state), linalg.qr(x + state, "economic")
+        u, s, vt = linalg.svd(2.0 * x + state, full_matrices=False)
+        return 0.3 * vectors @ (values[:, None] * vectors.T) + 0.1 * q @ r + 0.01 * (u * s) @ vt
+
+    states = scan(step, sequences=[rows], outputs_info=[first], return_updates=False)
+    joined = pt.concatenate([linalg.eigh(first)[0], linalg.svd(first)[1], linalg.eigvalsh(rows).ravel()])
+    outputs = [states, grad(states[-1].sum(), first), joined]
+    native, reference = (function([rows, first], outputs, backend=b) for b in ("llvm", "numpy"))
+    assert native.compile_report()["callbacks"] == []
+    for n in (4, 2):
+        given = halves(normal(3, n, n)), np.eye(n)
+        for found, wanted in zip(native(*given), reference(*given), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+
+
+@needs_native
+def test_decompositions_in_threads():
+    """Each caller has a workspace of its own."""
+    f = native_decomposition("svd", 3)
+    stacks = [normal(5, 12, 12) for _ in range(24)]
+    wanted = [f(a) for a in stacks]
+    with ThreadPoolExecutor(4) as pool:
+        for found, alone in zip(pool.map(f, stacks), wanted, strict=True):
+            for a, b in zip(found, alone, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("call, message", [

@@ -26,7 +26,16 @@ class Matrices:
 
     def __init__(self, kernel: Kernel, sink: Sink):
         self.k, self.sink = kernel, sink
-        self.pointers: dict[Variable, str] = {}
+        self.workspace = sink.workspace
+        self.pointers: dict[Variable, str] = {v: pointer_to(kernel, v) for v in sink.workspace}
+
+    def is_read(self, v: Variable) -> bool:
+        """Whether anything reads a result."""
+        return self.k.plan.is_read(v)
+
+    def size(self, v: Variable) -> Value:
+        """The number of elements of a vector of the workspace."""
+        return self.k.shape(v)[0]
 
     def shape(self, v: Variable) -> tuple[Value, Value]:
         """The lengths of the last two axes."""
@@ -95,6 +104,10 @@ class Matrices:
         """A leading dimension, which BLAS wants to be positive."""
         return self.k.select(self.k.compare("lt", n, self.k.integer(1)), self.k.integer(1), n)
 
+    def failed(self, name: str, *arguments: Any) -> Value:
+        """Call a routine, and tell whether its return code is one of failure."""
+        return self.k.compare("neq", self.status(name, *arguments), self.k.constant(0, "int32"))
+
     def entries(self, v: Variable, body: Callable[[Value, Value, Value], None]) -> None:
         """Run ``body(row, column, address)`` for every entry of the current matrix of `v`."""
         rows, columns = self.shape(v)
@@ -129,6 +142,28 @@ class Matrices:
             k.loop(i, lambda j: self.swap(self.entry(v, k.add(k.mul(i, n), j)), self.entry(v, k.add(k.mul(j, n), i))))
 
         k.loop(n, row)
+
+    def turn(
+        self, source: Variable, target: Variable, rows: Value, columns: Value, spoiled: Value | None = None
+    ) -> None:
+        """Write a matrix that lies in `source` by columns to `target` by rows (or the reverse); NaN where spoiled."""
+        k = self.k
+
+        def one(i: Value, j: Value) -> None:
+            value = k.load_now(self.entry(source, k.add(k.mul(j, rows), i)), "float64")
+            value = value if spoiled is None else k.select(spoiled, k.constant(float("nan"), "float64"), value)
+            k.store_now(value, self.entry(target, k.add(k.mul(i, columns), j)))
+
+        k.loop(rows, lambda i: k.loop(columns, lambda j: one(i, j)))
+
+    def spoil(self, v: Variable, size: Value, spoiled: Value) -> None:
+        """Overwrite the first elements of the current part of `v` with NaN if `spoiled`."""
+        k = self.k
+        k.loop(k.select(spoiled, size, k.integer(0)), lambda i: self.write(float("nan"), self.entry(v, i)))
+
+    def write(self, number: float, place: Value) -> None:
+        """Write a number of the program."""
+        self.k.store_now(self.k.constant(number, "float64"), place)
 
     def copy(self, source: Variable, target: Variable) -> None:
         """Copy the current matrix of one variable over that of another."""

@@ -48,6 +48,8 @@ class Sink:
         The lengths of the axes of `value`.
     offset : tuple
         For a piece of a join, where it begins along each axis of the target.
+    workspace : tuple
+        Vectors that a call of library routines may write what it likes to.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class Sink:
     node: Any = None
     offset: tuple[Offset, ...] = ()
     after: list[Sink] = field(default_factory=list)
+    workspace: Sequence[Variable] = ()
 
     @property
     def domain(self) -> Domain:
@@ -65,8 +68,8 @@ class Sink:
 
     @property
     def outputs(self) -> Sequence[Variable]:
-        """The variables that it computes."""
-        return self.node.outputs if self.kind in WHOLE else (self.target,)
+        """The variables that it writes."""
+        return (*self.node.outputs, *self.workspace) if self.kind in WHOLE else (self.target,)
 
     @property
     def fuses(self) -> bool:
@@ -286,7 +289,17 @@ class Plan:
         elif kind == "cumulate":
             yield Sink("cumulate", node.inputs[0], out, self.shape(out), node)
         elif kind in WHOLE:
-            yield Sink(kind, out, out, (), node)
+            yield Sink(kind, out, out, (), node, workspace=self.workspace_of(node) if kind == "call" else ())
+
+    def workspace_of(self, node: Apply) -> Sequence[Variable]:
+        """Vectors for what an op's `workspace` asks for, given the lengths of the inputs."""
+        sizes = getattr(node.op, "workspace", None)
+        found = []
+        for dtype, length in () if sizes is None else sizes(*[self.shape(v) for v in node.inputs]):
+            v = TensorType(dtype, (None,)).variable()
+            self.extents.of[v] = (self.extents.find(self.extents.symbol(length)),)
+            found.append(v)
+        return found
 
     def pieces(self, node: Apply) -> Iterable[Sink]:
         """A store for each piece of a join that does not lie there already."""

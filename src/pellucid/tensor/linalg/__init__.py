@@ -1,8 +1,9 @@
 """Linear algebra over any leading batch axes: products, factors, systems, decompositions, functions of matrices.
 
-Products of doubles, LU and Cholesky factors, and what is made of these (solutions, inverses, determinants) compile to
-calls of BLAS and LAPACK that do not hold the GIL; other decompositions, `expm`, `pinv` and matrix equations call
-their references in Python. A matrix for which a routine fails gives NaN, and spoils only itself in a batch.
+Products of doubles, the factors of LU, Cholesky, QR, `eigh` and `svd`, and what is made of these (solutions, inverses,
+determinants) compile to calls of BLAS and LAPACK that do not hold the GIL; `eig`, Schur forms, `expm`, `pinv` and
+matrix equations call their references in Python. A matrix for which a routine fails gives NaN, and spoils only itself
+in a batch.
 """
 
 from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, eig, eigh, eigvalsh, qr, svd

@@ -8,19 +8,31 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.graph.nodes import Variable
+from pellucid.graph.nodes import Apply, Variable
 from pellucid.tensor.arithmetic import eq, switch
 from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.complexes import conj, is_complex, real
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import floating_dtype
 from pellucid.tensor.indexing import diagonal
-from pellucid.tensor.linalg.matrices import MatrixOp, by_matrix, matrix_shape, real_dtype, smaller, square_type
+from pellucid.tensor.linalg.matrices import (
+    Matrices,
+    MatrixOp,
+    by_matrix,
+    matrix_shape,
+    native,
+    real_dtype,
+    smaller,
+    square_type,
+)
 from pellucid.tensor.linalg.products import matmul
 from pellucid.tensor.linalg.solvers import solve
 from pellucid.tensor.linalg.triangular import cholesky, solve_triangular
 from pellucid.tensor.shape import concatenate, dim, expand_dims, matrix_transpose
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
+
+BLOCK = 64
+"""LAPACK works on blocks of this many columns, where the workspace has room for them."""
 
 
 def gaps(values: TensorVariable) -> TensorVariable:
@@ -71,6 +83,30 @@ class Eigh(MatrixOp):
         dtype = floating_dtype([a.dtype.name])
         outputs = [(real_dtype(dtype), a.shape[-1:]), (dtype, a.shape[-2:])]
         return by_matrix(lambda m: tuple(np.linalg.eigh(m, triangle)), [a], outputs)
+
+    def lowering(self, node: Apply) -> str | None:
+        return native(*node.inputs)
+
+    def workspace(self, a: Any) -> list[tuple[str, Extent]]:
+        """What LAPACK's dsyevd asks for."""
+        n = a[-1]
+        return [("float64", 1 + 6 * n + 2 * n * n), ("int32", 3 + 5 * n)]
+
+    def call(self, m: Matrices, outs: tuple[Variable, Variable], a: Variable) -> None:
+        """LAPACK's routine by divide and conquer, as NumPy calls it: turned, it reads the same triangle."""
+        (values, vectors), (work, integers), (n, _) = outs, m.workspace, m.shape(a)
+        job, triangle = "V" if m.is_read(vectors) else "N", "L" if self.lower else "U"
+        sizes = (work, m.size(work), integers, m.size(integers))
+
+        def one() -> None:
+            m.turn(a, vectors, n, n)
+            failed = m.failed("dsyevd", job, triangle, n, vectors, m.at_least_one(n), values, *sizes)
+            m.spoil(values, n, failed)
+            if m.is_read(vectors):
+                m.transpose(vectors)
+                m.spoil(vectors, m.k.mul(n, n), failed)
+
+        m.each([values, vectors, a], one)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         # Giles (2008), "Collected matrix derivative results for forward and reverse mode", section 3.1.
@@ -189,6 +225,41 @@ class SVD(MatrixOp):
         outputs = [(dtype, left), (real_dtype(dtype), (k,)), (dtype, right)]
         return by_matrix(lambda x: tuple(np.linalg.svd(x, self.full)), [a], outputs)
 
+    def lowering(self, node: Apply) -> str | None:
+        return native(*node.inputs)
+
+    def workspace(self, a: Any) -> list[tuple[str, Extent]]:
+        """Matrices by columns, and what LAPACK's dgesdd asks for, with `BLOCK` columns or rows more for its speed."""
+        m, n = a[-2:]
+        k = shorter(m, n)
+        left, right = (m * m, n * n) if self.full else (m * k, k * n)
+        work = 1 + 4 * k * k + 7 * k + (1 + BLOCK) * (m + n)
+        return [("float64", size) for size in (m * n, left, right, work)] + [("int32", 8 * k)]
+
+    def call(self, m: Matrices, outs: tuple[Variable, Variable, Variable], a: Variable) -> None:
+        """LAPACK's routine by divide and conquer, on matrices by columns, as NumPy calls it."""
+        (left, values, right), (matrix, u, vt, work, integers) = outs, m.workspace
+        (rows, columns), (_, wide), (deep, _) = m.shape(a), m.shape(left), m.shape(right)
+        vectors = m.is_read(left) or m.is_read(right)
+        job = "N" if not vectors else "A" if self.full else "S"
+        tall = m.at_least_one(rows)
+
+        def one() -> None:
+            m.turn(a, matrix, columns, rows)
+            if self.full:  # for an empty matrix LAPACK writes nothing, and any orthonormal vectors will do
+                write_identity(m, u, rows)
+                write_identity(m, vt, columns)
+            failed = m.failed(
+                "dgesdd", job, rows, columns, matrix, tall, values, u, tall, vt, m.at_least_one(deep),
+                work, m.size(work), integers,
+            )  # fmt: skip
+            m.spoil(values, m.k.shape(values)[-1], failed)
+            if vectors:
+                m.turn(u, left, rows, wide, failed)
+                m.turn(vt, right, deep, columns, failed)
+
+        m.each([left, values, right, a], one)
+
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (a,), (to_left, to_values, to_right) = inputs, gradients
         if to_left is None and to_right is None:
@@ -197,6 +268,13 @@ class SVD(MatrixOp):
         if self.full:
             raise TypeError(f"{self} with full_matrices has no gradient through its vectors: use full_matrices=False.")
         return [svd_pullback(outputs, gradients)]
+
+
+def write_identity(m: Matrices, v: Variable, n: Any) -> None:
+    """Emit code that makes a vector of workspace the identity matrix."""
+    k = m.k
+    k.loop(k.mul(n, n), lambda i: m.write(0.0, m.entry(v, i)))
+    k.loop(n, lambda i: m.write(1.0, m.entry(v, k.add(k.mul(i, n), i))))
 
 
 def svd_pullback(outputs: Any, gradients: Any) -> Any:
@@ -263,6 +341,35 @@ class QR(MatrixOp):
         m, n = a.shape[-2:]
         k, dtype = m if self.complete else min(m, n), floating_dtype([a.dtype.name])
         return by_matrix(lambda x: tuple(np.linalg.qr(x, mode)), [a], [(dtype, (m, k)), (dtype, (k, n))])
+
+    def lowering(self, node: Apply) -> str | None:
+        return native(*node.inputs)
+
+    def workspace(self, a: Any) -> list[tuple[str, Extent]]:
+        """The matrix by columns, with room for a square Q; a number for each reflector; a block of columns."""
+        m, n = a[-2:]
+        matrix = m * n + m * m if self.complete else m * n
+        return [("float64", size) for size in (matrix, shorter(m, n), 1 + BLOCK * (m + n))]
+
+    def call(self, m: Matrices, outs: tuple[Variable, Variable], a: Variable) -> None:
+        """LAPACK's reflectors, then the upper triangle for R, and their product for Q."""
+        (q, r), (matrix, factors, work) = outs, m.workspace
+        k, (rows, columns), (_, wide) = m.k, m.shape(a), m.shape(q)
+        tall, reflectors, size = m.at_least_one(rows), m.size(factors), m.size(work)
+
+        def upper(i: Any, j: Any, address: Any) -> None:
+            value = k.load_now(m.entry(matrix, k.add(k.mul(j, rows), i)), "float64")
+            k.store_now(k.select(k.compare("gt", i, j), k.constant(0.0, "float64"), value), address)
+
+        def one() -> None:
+            m.turn(a, matrix, columns, rows)
+            m.status("dgeqrf", rows, columns, matrix, tall, factors, work, size)
+            m.entries(r, upper)
+            if m.is_read(q):
+                m.status("dorgqr", rows, wide, reflectors, matrix, tall, factors, work, size)
+                m.turn(matrix, q, rows, wide)
+
+        m.each([q, r, a], one)
 
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (a,), (q, r), (to_q, to_r) = inputs, outputs, gradients
