@@ -10,6 +10,7 @@ import pytest
 import scipy.special as sp
 
 import pellucid.tensor as pt
+from pellucid import function
 from pellucid.tensor.elementwise import ELEMENTWISE, floating_dtype
 from pellucid.testing import BACKENDS_UNDER_TEST, COSTLY, arguments_for, check_op
 
@@ -106,6 +107,8 @@ def test_values_and_gradients(name, backend, rng):
             arrays[0] = arrays[0] > 0
         if name.startswith(("bitwise", "invert")):
             arrays = [a > 0 for a in arrays]
+        if name.endswith("_shift"):
+            arrays = [a.astype("int64") for a in arrays]
         if name == "polygamma":
             arrays[0] = arrays[0].astype("int64")
         if name == "pow":
@@ -175,6 +178,19 @@ def test_special_values(name):
     with np.errstate(all="ignore"):
         want = reference(name)(SPECIAL)
     np.testing.assert_allclose(op(SPECIAL).eval(), want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint64"])
+def test_shifts_beyond_the_bits(dtype, backend):
+    """NumPy gives 0 or the sign where C says nothing: for negative shifts, and those of as many places as bits."""
+    x = np.array([1, 3, -5, 127, 100, 1, -1, -128, 5, -7]).astype(dtype)
+    places = np.array([0, 1, 2, 7, 8, 63, 64, -1, -3, 100]).astype(dtype)
+    a, b = pt.vector(dtype=dtype), pt.vector(dtype=dtype)
+    left, right = function([a, b], [a << b, a >> b], backend=backend)(x, places)
+    np.testing.assert_array_equal(left, x << places, strict=True)
+    np.testing.assert_array_equal(right, x >> places, strict=True)
+    np.testing.assert_array_equal(function([b], 3 << b, backend=backend)(places), 3 << places)
 
 
 def test_stable_at_the_edges():

@@ -244,6 +244,8 @@ def arguments(name, shapes):
     arrays = arguments_for(op, "float64", shapes, np.random.default_rng(6))
     if name.startswith(("bitwise", "invert")) or name == "switch":
         arrays[: 1 if name == "switch" else None] = [a > 0 for a in arrays[: 1 if name == "switch" else None]]
+    if name.endswith("_shift"):
+        arrays = [a.astype("int64") for a in arrays]
     if name == "polygamma":
         arrays[0] = arrays[0].astype("int64")
     return [np.abs(arrays[0]), *arrays[1:]] if name == "pow" else arrays

@@ -33,6 +33,7 @@ INFIX = {
     "and_": ("&", COMPARED), "or_": ("|", COMPARED),
     "xor": ("^", COMPARED), "bitwise_and": ("&", COMPARED), "bitwise_or": ("|", COMPARED),
     "bitwise_xor": ("^", COMPARED), "logical_and": ("&", COMPARED), "logical_or": ("|", COMPARED),
+    "left_shift": ("<<", COMPARED), "right_shift": (">>", COMPARED),
 }  # fmt: skip
 """Operations between two operands: the sign, and how tightly it binds."""
 
@@ -41,6 +42,7 @@ LATEX_INFIX = {
     "gt": " > ", "ge": r" \ge ", "eq": " = ", "neq": r" \ne ", "and_": r" \land ", "or_": r" \lor ",
     "xor": r" \oplus ", "add": " + ", "sub": " - ", "bitwise_and": r" \land ", "bitwise_or": r" \lor ",
     "bitwise_xor": r" \oplus ", "logical_and": r" \land ", "logical_or": r" \lor ",
+    "left_shift": r" \ll ", "right_shift": r" \gg ",
 }  # fmt: skip
 
 LATEX_NAMES = {

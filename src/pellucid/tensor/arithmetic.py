@@ -112,6 +112,13 @@ bitwise_or = elementwise("bitwise_or", "Bitwise (for booleans: logical) or.", la
 bitwise_xor = elementwise("bitwise_xor", "Bitwise (for booleans: logical) exclusive or.",
                           lambda xp, x, y: xp.bitwise_xor(x, y), pullbacks=(None, None), llvm="bitwise_xor", domain=TWO,
                           commutes=True)
+left_shift = elementwise("left_shift",
+                         "The bits of the integer x, y places to the left; 0 where y is negative or too large.",
+                         lambda xp, x, y: xp.left_shift(x, y), pullbacks=(None, None), llvm="left_shift",
+                         domain=((-60.0, 60.0), (0.0, 9.0)))
+right_shift = elementwise("right_shift", "The bits of the integer x, y places to the right, which keeps the sign.",
+                          lambda xp, x, y: xp.right_shift(x, y), pullbacks=(None, None), llvm="right_shift",
+                          domain=((-60.0, 60.0), (0.0, 9.0)))
 invert = elementwise("invert", "Bitwise (for booleans: logical) not.", lambda xp, x: xp.invert(x), pullbacks=(None,),
                      llvm="invert")
 switch = elementwise("switch", "x where the condition holds, y elsewhere.", lambda xp, c, x, y: xp.where(c, x, y),

@@ -33,6 +33,7 @@ from pellucid.tensor.arithmetic import (
     isinf,
     isnan,
     le,
+    left_shift,
     less,
     less_equal,
     logical_and,
@@ -53,6 +54,7 @@ from pellucid.tensor.arithmetic import (
     power,
     reciprocal,
     remainder,
+    right_shift,
     round,
     round_half_to_even,
     sgn,
@@ -338,10 +340,10 @@ __all__ = [
     "abs", "absolute", "add", "and_", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil",
     "clip", "copy", "disconnected_grad", "divide", "eq", "eq_", "equal", "floor", "floor_div", "floor_divide",
     "ge", "greater", "greater_equal", "gt", "int_div", "invert", "isclose", "isfinite", "isinf", "isnan",
-    "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum", "mod",
-    "mul", "multiply", "neg", "negative", "neq", "not_equal", "or_", "pow", "power", "reciprocal",
-    "remainder", "round", "round_half_to_even", "sgn", "sign", "sqr", "square", "sub", "subtract", "switch",
-    "true_div", "trunc", "xor", "zero_grad",  # arithmetic
+    "le", "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum",
+    "mod", "mul", "multiply", "neg", "negative", "neq", "not_equal", "or_", "pow", "power", "reciprocal",
+    "remainder", "right_shift", "round", "round_half_to_even", "sgn", "sign", "sqr", "square", "sub", "subtract",
+    "switch", "true_div", "trunc", "xor", "zero_grad",  # arithmetic
     "ShapeError",  # broadcast
     "alloc", "arange", "empty", "empty_like", "eye", "fill", "full", "full_like", "identity", "linspace",
     "ones", "ones_like", "second", "tri", "tril", "triu", "zeros", "zeros_like",  # create

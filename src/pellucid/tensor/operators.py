@@ -133,6 +133,18 @@ class Operators:
     def __rxor__(self, other: Any) -> Self:
         return FUNCTIONS["bitwise_xor"](other, self)
 
+    def __lshift__(self, other: Any) -> Self:
+        return FUNCTIONS["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Self:
+        return FUNCTIONS["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Self:
+        return FUNCTIONS["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Self:
+        return FUNCTIONS["right_shift"](other, self)
+
     def __lt__(self, other: Any) -> Self:
         return FUNCTIONS["lt"](self, other)
 

@@ -329,6 +329,27 @@ class Scalars:
         """~a."""
         return self.bits("xor", a, Value("true" if a.dtype == "bool" else "-1", a.dtype))
 
+    def left_shift(self, a: Value, places: Value) -> Value:
+        """a << places; 0 where the places are negative or more than the bits (LLVM leaves that undefined)."""
+        last, shifts = self.shift_bounds(places)
+        moved = self.bits("shl", a, self.select(shifts, places, last))
+        return self.select(shifts, moved, self.constant(0, a.dtype))
+
+    def right_shift(self, a: Value, places: Value) -> Value:
+        """a >> places; only signs remain where the places are negative or more than the bits, as in NumPy."""
+        last, shifts = self.shift_bounds(places)
+        safe = self.select(shifts, places, last)
+        if a.dtype.startswith("uint"):
+            return self.select(shifts, self.bits("lshr", a, safe), self.constant(0, a.dtype))
+        return self.bits("ashr", a, safe)
+
+    def shift_bounds(self, places: Value) -> tuple[Value, Value]:
+        """The largest shift of a dtype that is defined, and whether a number of places is in bounds."""
+        last = np.dtype(places.dtype).itemsize * 8 - 1
+        unsigned = self.cast(places, f"u{places.dtype.removeprefix('u')}")  # a negative number is a huge one then
+        within = self.compare("le", unsigned, self.constant(last, unsigned.dtype))
+        return self.constant(last, places.dtype), within
+
     # -- functions
 
     def function(self, name: str, *args: Value) -> Value:
