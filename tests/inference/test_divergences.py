@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 import pellucid as pm
-from pellucid.inference.divergences import find_places
+from pellucid.inference.divergences import dims_of_values, find_places
 
 
 def schools():
@@ -40,7 +40,18 @@ def test_places_are_elements_and_chance_is_left_alone():
     found = find_places({"x": x}, x[..., 1] > 1.5)
     assert [p.label for p in found] == ["x[1]"]
     assert found[0].shift > 1
+    (labelled,) = find_places({"x": x}, x[..., 1] > 1.5, dims={"x": ["who"]}, coords={"who": ["ann", "bob", "cy"]})
+    assert labelled.label == "x[bob]"
     assert "x[1] is high" in str(found[0])
     assert find_places({"x": x}, rng.uniform(size=(4, 500)) < 0.02) == []
     assert find_places({"x": x}, np.zeros((4, 500), bool)) == []
     assert find_places({"constant": np.zeros((4, 500))}, x[..., 1] > 1.5) == []
+
+
+def test_values_have_the_dims_of_their_variables():
+    with pm.Model(coords={"who": ["ann", "bob"]}) as model:
+        pm.Normal("x", 0, 1, dims="who")
+        pm.HalfNormal("s", 1, dims="who")
+        pm.Dirichlet("share", [1.0, 1.0], dims="who")  # one number fewer: its elements have no labels
+        pm.Normal("plain", 0, 1, shape=2)
+    assert {name: tuple(dims) for name, dims in dims_of_values(model).items()} == {"x": ("who",), "s_log__": ("who",)}

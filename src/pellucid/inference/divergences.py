@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.inference.trace import Coords, element_labels
 from pellucid.model.model import Model
 from pellucid.model.reparametrise import default_names
 
@@ -42,13 +43,21 @@ class Place(NamedTuple):
         return f"{self.label} is {side} ({self.there:.2g} on average, {self.elsewhere:.2g} elsewhere)"
 
 
-def find_places(unconstrained: Mapping[str, np.ndarray], diverging: np.ndarray) -> list[Place]:
+def find_places(
+    unconstrained: Mapping[str, np.ndarray],
+    diverging: np.ndarray,
+    *,
+    dims: Mapping[str, Sequence[str | None]] | None = None,
+    coords: Coords | None = None,
+) -> list[Place]:
     """The coordinates in which divergent draws lie apart from the others, the clearest first.
 
     Parameters
     ----------
     unconstrained : mapping of value variable to array, shape (chain, draw, *shape)
     diverging : array of bool, shape (chain, draw)
+    dims, coords : mapping, optional
+        Labels of the elements, as for `to_datatree`; without them elements are numbered.
 
     Examples
     --------
@@ -67,10 +76,12 @@ def find_places(unconstrained: Mapping[str, np.ndarray], diverging: np.ndarray) 
         with np.errstate(invalid="ignore", divide="ignore"):
             shifts = (there - elsewhere) / columns.std(0)
         clear = np.abs(shifts) > max(CLEAR, 3 / np.sqrt(count))
-        for i in np.flatnonzero(clear):
-            place = np.unravel_index(i, array.shape[2:]) if array.ndim > 2 else ()
-            label = f"{name}[{', '.join(map(str, place))}]" if place else name
-            found.append(Place(label, float(there[i]), float(elsewhere[i]), float(shifts[i])))
+        if not clear.any():
+            continue
+        labels = list(element_labels(name, np.shape(array)[2:], dims=(dims or {}).get(name), coords=coords))
+        found += [
+            Place(labels[i], float(there[i]), float(elsewhere[i]), float(shifts[i])) for i in np.flatnonzero(clear)
+        ]
     return sorted(found, key=lambda p: -abs(p.shift))
 
 
@@ -79,7 +90,8 @@ def explain_divergences(model: Model, unconstrained: Mapping[str, np.ndarray], d
     if int(np.sum(diverging)) < FEWEST:
         return []
     said = []
-    places = find_places(unconstrained, diverging)
+    coords = {name: values for name, values in model.coords.items() if values is not None}
+    places = find_places(unconstrained, diverging, dims=dims_of_values(model), coords=coords)
     if places:
         said.append(f"Divergences happen where {'; '.join(map(str, places[:LISTED]))}.")
     centered = default_names(model)
@@ -91,3 +103,13 @@ def explain_divergences(model: Model, unconstrained: Mapping[str, np.ndarray], d
             "same model in a form that is easier to sample."
         )
     return [" ".join(said)] if said else []
+
+
+def dims_of_values(model: Model) -> dict[str, Sequence[str | None]]:
+    """The dims of the free variables under the names of their value variables, where the elements are the same."""
+    found = {}
+    for rv in model.free_RVs:
+        bijection, dims = model.rvs_to_transforms[rv], model.named_vars_to_dims.get(str(rv.name))
+        if dims is not None and (bijection is None or bijection.ndim_supp == 0):
+            found[str(model.rvs_to_values[rv].name)] = dims
+    return found
