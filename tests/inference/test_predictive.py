@@ -255,3 +255,23 @@ def test_arviz_reads_what_was_added(model, trace):
     assert loo.n_data_points == 4
     summary = azs.summary(trace, group="posterior_predictive", var_names=["y"])
     assert len(summary) == 4
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_data_that_were_frozen_or_given_by_an_intervention_are_remembered(model, shared):
+    fixed = pm.do(pm.freeze_dims_and_data(model), {"mu": 2.0}, make_interventions_shared=shared)
+    found = pm.sample_prior_predictive(3, fixed, random_seed=1)["constant_data"]
+    assert set(found.data_vars) == {"x", "where", "mu"}
+    assert found["x"].dims == ("row",)
+    assert found["mu"].item() == 2.0
+
+
+def test_pointwise_densities_follow_data_that_are_set_after_they_were_compiled(model, trace):
+    before = pm.compute_log_likelihood(trace, model=model, extend_inferencedata=False)["y"]
+    a = trace["posterior"]["a"].values
+    np.testing.assert_allclose(before, stats.norm.logpdf(np.arange(4.0), a[..., [0, 1, 2, 2]] + np.arange(4.0), 0.1))
+    with model:
+        pm.set_data({"x": [1.0, 1.0, 5.0, 5.0]})
+    after = pm.compute_log_likelihood(trace, model=model, extend_inferencedata=False)["y"]
+    np.testing.assert_allclose(after, stats.norm.logpdf(np.arange(4.0), a[..., [0, 1, 2, 2]] + [1, 1, 5, 5], 0.1))
+    assert set(pm.compute_log_prior(trace, model=model, extend_inferencedata=False).data_vars) == {"mu", "s", "a"}

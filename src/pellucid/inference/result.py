@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.compile.shared import SharedVariable
 from pellucid.inference.chains import ChainResults
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.trace import draft, grow
@@ -133,7 +132,8 @@ def data_groups(model: Model) -> dict[str, dict[str, np.ndarray]]:
     """The observed data, and the other data of a model."""
     observed = {str(rv.name): np.asarray(model.rvs_to_values[rv].eval()) for rv in model.observed_RVs}
     used = {model.rvs_to_values[rv] for rv in model.observed_RVs}
-    constant = {str(v.name): v.get_value() for v in model.data_vars if isinstance(v, SharedVariable) and v not in used}
+    # Not only data that may be set: what was frozen, or given to pm.do, is remembered too.
+    constant = {str(v.name): np.asarray(v.get_value()) for v in model.data_vars if v.has_value and v not in used}
     return {"observed_data": observed, "constant_data": constant}
 
 
