@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from pellucid.inference import estimators
 from pellucid.inference.diagnose import bfmi, check, convergence, ess, eti, hdi, log_warnings, mcse, rhat
+from pellucid.inference.trace import to_datatree
 
 ESS_PROBS = {"tail": (0.05, 0.95), "quantile": 0.3, "local": (0.2, 0.6)}
 
@@ -299,3 +300,15 @@ def test_messages_go_to_the_logger(caplog):
         log_warnings(["100 % wrong", "more"])
     assert [record.getMessage() for record in caplog.records] == ["100 % wrong", "more"]
     assert {record.name for record in caplog.records} == {"pellucid"}
+
+
+@pytest.mark.parametrize("function", [ess, rhat, mcse, hdi, eti], ids=lambda f: f.__name__)
+def test_whole_results_are_refused_with_the_way_to_go(function):
+    draws = {"mu": np.zeros((2, 10)), "tau": np.ones((2, 10))}
+    for results in (
+        draws,
+        to_datatree({"posterior": draws}),
+        to_datatree({"posterior": draws})["posterior"].to_dataset(),
+    ):
+        with pytest.raises(TypeError, match=r"holds (mu, tau|posterior): give one, such as result\['posterior'\]"):
+            function(results)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from statistics import NormalDist
@@ -106,6 +106,11 @@ def measure(
 
 
 def _as_draws(x: ArrayLike) -> np.ndarray:
+    if isinstance(x, Mapping):
+        raise TypeError(
+            f"one variable's draws are judged at a time, but this {type(x).__name__} holds "
+            f"{', '.join(map(str, x)) or 'none'}: give one, such as result['posterior']['mu'], or pm.summary(result)"
+        )
     values = np.asarray(x)
     if values.ndim < 2:
         raise ValueError(
