@@ -45,6 +45,8 @@ def apply_node(node: Apply, values: Sequence[Any]) -> Sequence[Any]:
         if isinstance(node.op, CheckAndRaise):  # an error of the user's own, which says where it was written
             raise
         raise told_when_written(node, known_inputs(node, values)) or failure(node, values, error) from error
+    except NotImplementedError as error:  # such as draws of a distribution that has none
+        raise type(error)(f"{error} At {describe(node.line)}") from error
     if len(node.outputs) == 1 and not isinstance(found, tuple):
         found = (found,)
     return [np.asarray(f) if hasattr(v.type, "shape") else f for v, f in zip(node.outputs, found, strict=True)]
