@@ -129,11 +129,18 @@ def slope_of_hyp2f1(which: int, a: Any, b: Any, c: Any, z: Any) -> Any:
     return found.astype(dtype)
 
 
+def native_slope_of_hyp2f1(which: int, k: Any, *abcz: Any) -> Any:
+    """The same as scalar code."""
+    weights = [k.constant(float(i == which), "float64") for i in range(3)]
+    return k.cast(k.slope("hyp2f1_slope", *[k.cast(v, "float64") for v in abcz], *weights), abcz[0].dtype)
+
+
 FOUR = ((0.5, 2.0), (0.5, 2.0), (1.0, 3.0), (-0.7, 0.7))
 HYP2F1_SLOPES = [
     elementwise(f"hyp2f1_by_{name}", f"The derivative of 2F1(a, b; c; z) in {name}.",
                 lambda xp, a, b, c, z, i=i: slope_of_hyp2f1(i, a, b, c, z),
-                pullbacks=(_no_gradient(f"hyp2f1_by_{name}"),) * 4, domain=FOUR, floating=True)
+                pullbacks=(_no_gradient(f"hyp2f1_by_{name}"),) * 4, domain=FOUR, floating=True,
+                llvm=lambda k, *abcz, i=i: native_slope_of_hyp2f1(i, k, *abcz))
     for i, name in enumerate("abc")
 ]
 hyp2f1 = elementwise("hyp2f1", "The hypergeometric function 2F1(a, b; c; z).",

@@ -157,7 +157,18 @@ def digamma_gap(a: Any, b: Any) -> Any:
     return FUNCTIONS["digamma"](a) - FUNCTIONS["digamma"](a + b)
 
 
+def native_slope_of_gammainc(k: Any, a: Any, x: Any) -> Any:
+    """The same as scalar code."""
+    p, t = k.cast(a, "float64"), k.cast(x, "float64")
+    next_ = k.add(p, k.constant(1.0, "float64"))
+    tails = k.scipy("gammainc", p, t), k.scipy("gammaincc", p, t)
+    return k.cast(
+        k.slope("gammainc_by_a", p, t, *tails, k.function("gammaln", next_), k.function("digamma", next_)), a.dtype
+    )
+
+
 gammainc_by_a = elementwise("gammainc_by_a", "The derivative of P(a, x) in a.", slope_of_gammainc,
+                            llvm=native_slope_of_gammainc,
                             pullbacks=(_no_gradient("gammainc_by_a"),
                                        lambda g, y, a, x: g * gamma_density(a, x)
                                        * (log(x) - FUNCTIONS["digamma"](a))),

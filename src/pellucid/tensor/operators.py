@@ -1,4 +1,7 @@
-"""Infix syntax and methods, shared by variables and by the patterns that match them."""
+"""Infix syntax and methods, shared by variables and by the patterns that match them.
+
+The length is that of the list: one class says in one place everything that may be written on a tensor.
+"""
 
 from __future__ import annotations
 

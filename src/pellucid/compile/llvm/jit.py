@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pellucid.compile.llvm import cache, engine, math, special
+from pellucid.compile.llvm import cache, engine, math, slopes, special
 from pellucid.compile.llvm.engine import CompilationError, Host, Library, Unit, host
 
 # `math` is also the name of an option of `compile_ir`.
@@ -65,11 +65,12 @@ def compile_ir(
         ir = ir()
     unit = _unit(ir, level, f"text:{ir}" if cache_key is None else f"key:{cache_key}", report)
     known = dict(imports or {})
-    owners: tuple[Any, ...] = ()
     known |= special.resolve(name for name in unit.undefined if name not in known)
+    kernels, owners = slopes.resolve(name for name in unit.undefined if name not in known)
+    known |= kernels
     if math:
-        mathematics, owners = _vector_math.resolve(name for name in unit.undefined if name not in known)
-        known |= mathematics
+        mathematics, libraries = _vector_math.resolve(name for name in unit.undefined if name not in known)
+        known, owners = known | mathematics, (*owners, *libraries)
     return engine.link(unit, exports, known, report, owners)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.compile.llvm import math, special
+from pellucid.compile.llvm import math, slopes, special
 
 FLAGS = "reassoc nsz contract"
 """Fast-math flags of user arithmetic: free order and fused multiply-add, but NaN and infinity keep their meaning."""
@@ -367,6 +367,12 @@ class Scalars:
         text = ", ".join([*(f"double {a.text}" for a in wide), "i32 0"])
         found = self.emit(f"call double @{special.symbol(name)}({text})", "float64", wide)
         return self.cast(found, args[0].dtype)
+
+    def slope(self, name: str, *args: Value) -> Value:
+        """A kernel of `pellucid.compile.llvm.slopes`, of doubles."""
+        self.declared.add(slopes.declaration(name))
+        text = ", ".join(f"double {a.text}" for a in args)
+        return self.emit(f"call double @{slopes.symbol(name)}({text})", "float64", args)
 
     def apply(self, recipe: Any, args: Sequence[Value]) -> Any:
         """What an elementwise op's `llvm` entry says: code, an instruction of this class, or a library function."""
