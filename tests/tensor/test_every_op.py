@@ -20,11 +20,11 @@ from pellucid.tensor.elementwise import ELEMENTWISE, Elementwise
 from pellucid.tensor.fft import InverseRealFourier, RealFourier
 from pellucid.tensor.host import Blockwise, FromFunctionOp, Print
 from pellucid.tensor.index import ArgSort, Gather, IncSubtensor, Nonzero, Scatter, Subtensor
-from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh
+from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, Pinv
 from pellucid.tensor.linalg.functions import Expm, SolveSylvester
 from pellucid.tensor.linalg.products import MatMul
 from pellucid.tensor.linalg.schur import QZ, Schur, SolveDiscreteARE
-from pellucid.tensor.linalg.solvers import Det, Inverse, LUFactor, Pinv, SLogDet, Solve, SwapRows
+from pellucid.tensor.linalg.solvers import Det, Inverse, LUFactor, SLogDet, Solve, SwapRows
 from pellucid.tensor.linalg.triangular import Cholesky, SolveTriangular
 from pellucid.tensor.loop import Scan
 from pellucid.tensor.reduce import ArgReduce, Reduce

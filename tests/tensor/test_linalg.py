@@ -453,6 +453,21 @@ def test_decompositions_inside_loops_and_joins():
             np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+def test_pinv_of_any_rank(backend):
+    """Empty, singular and zero matrices have an inverse too; NaN spoils only itself; native code calls no Python."""
+    x = pt.tensor("x", shape=(None, None, None))
+    f = function([x], linalg.pinv(x), backend=backend)
+    low_rank = normal(1, 5, 1) * normal(1, 1, 4) * 1e5
+    for a in (normal(2, 0, 3), normal(2, 3, 0), normal(0, 2, 2), np.zeros((1, 3, 2)), np.ones((1, 3, 4)), low_rank):
+        np.testing.assert_allclose(f(a), np.linalg.pinv(a), rtol=1e-9, atol=1e-13)
+    found = f(np.stack([np.eye(2), np.full((2, 2), np.nan), [[1.0, np.inf], [0.0, 1.0]]]))
+    np.testing.assert_array_equal(np.isnan(found), np.broadcast_to([[[False]], [[True]], [[True]]], (3, 2, 2)))
+    if backend == "llvm":
+        solution = linalg.lstsq(x[0], x[0, :, 0])[0]
+        assert function([x], [linalg.pinv(x), solution], backend=backend).compile_report()["callbacks"] == []
+
+
 @needs_native
 def test_decompositions_in_threads():
     """Each caller has a workspace of its own."""

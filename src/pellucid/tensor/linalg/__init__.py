@@ -1,12 +1,12 @@
 """Linear algebra over any leading batch axes: products, factors, systems, decompositions, functions of matrices.
 
 Products of doubles, the factors of LU, Cholesky, QR, `eigh` and `svd`, and what is made of these (solutions, inverses,
-determinants) compile to calls of BLAS and LAPACK that do not hold the GIL; `eig`, Schur forms, `expm`, `pinv` and
-matrix equations call their references in Python. A matrix for which a routine fails gives NaN, and spoils only itself
-in a batch.
+`pinv`, determinants) compile to calls of BLAS and LAPACK that do not hold the GIL; `expm`, real Schur forms and matrix
+equations call their references in Python, and graphs with complex numbers (`eig`) are interpreted. A matrix for which a
+routine fails gives NaN, and spoils only itself in a batch.
 """
 
-from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, eig, eigh, eigvalsh, qr, svd
+from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, Pinv, eig, eigh, eigvalsh, pinv, qr, svd
 from pellucid.tensor.linalg.functions import (
     Expm,
     SolveSylvester,
@@ -46,7 +46,6 @@ from pellucid.tensor.linalg.solvers import (
     Det,
     Inverse,
     LUFactor,
-    Pinv,
     SLogDet,
     Solve,
     SwapRows,
@@ -56,7 +55,6 @@ from pellucid.tensor.linalg.solvers import (
     lu_factor,
     lu_solve,
     matrix_inverse,
-    pinv,
     pivot_to_permutation,
     slogdet,
     solve,

@@ -1,4 +1,4 @@
-"""Decompositions into orthogonal and diagonal factors: eigenvalues, singular values, QR."""
+"""Decompositions into orthogonal and diagonal factors: eigenvalues, singular values and what they invert, QR."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.graph.nodes import Apply, Variable
-from pellucid.tensor.arithmetic import eq, switch
+from pellucid.tensor.arithmetic import eq, gt, switch
 from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.complexes import conj, is_complex, real
-from pellucid.tensor.create import eye, tril, triu
-from pellucid.tensor.elementwise import floating_dtype
+from pellucid.tensor.create import arange, eye, tril, triu
+from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
 from pellucid.tensor.linalg.matrices import (
     Matrices,
@@ -28,6 +28,7 @@ from pellucid.tensor.linalg.matrices import (
 from pellucid.tensor.linalg.products import matmul
 from pellucid.tensor.linalg.solvers import solve
 from pellucid.tensor.linalg.triangular import cholesky, solve_triangular
+from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import concatenate, dim, expand_dims, matrix_transpose
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable
 
@@ -406,3 +407,52 @@ def qr(A: Any, mode: str = "full") -> Any:
         raise ValueError(f"mode is 'reduced', 'complete' or 'r', not {mode!r}.")
     q, r = QR(complete)(as_tensor_variable(A))
     return r if mode == "r" else (q, r)
+
+
+@dataclass(frozen=True)
+class Pinv(MatrixOp):
+    """The Moore-Penrose inverse; singular values below 1e-15 of the largest count as zero.
+
+    The gradient holds where the rank does not change nearby (Golub and Pereyra, 1973).
+    """
+
+    holomorphic: ClassVar[bool] = False
+
+    def infer(self, a: Variable) -> tuple[TensorType]:
+        shape = matrix_shape("pinv", a)
+        return (TensorType(floating_dtype([a.type.dtype]), (*shape[:-2], shape[-1], shape[-2])),)
+
+    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
+        return [(a[1], a[0])]
+
+    def agreements(self, a: Any) -> Any:
+        return ()
+
+    def impl(self, xp: Any, a: Any) -> Any:
+        if xp.name == "jax":
+            return xp.linalg.pinv(a)
+        return by_matrix(np.linalg.pinv, [a], [(floating_dtype([a.dtype.name]), a.shape[-1:] + a.shape[-2:-1])])
+
+    def expand(self, a: Variable) -> TensorVariable | None:
+        dtype = floating_dtype([a.type.dtype])
+        if dtype.startswith("complex"):
+            return None
+        u, s, vt = SVD()(cast(a, dtype))
+        first = eq(arange(dim(s, s.ndim - 1)), 0)
+        largest = sum_(switch(first, s, 0.0), -1, keepdims=True)  # unlike s[..., :1] there for an empty matrix too
+        kept = gt(s, 1e-15 * largest)
+        inverse = switch(kept, 1.0 / switch(kept, s, 1.0), 0.0)
+        return matmul(scaled_columns(matrix_transpose(vt), inverse), matrix_transpose(u))
+
+    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
+        (a,), (p,), (g,) = inputs, outputs, gradients
+        t, h = matrix_transpose(p), matrix_transpose(g)
+        seen = matmul(matmul(t, g), t)
+        left = matmul(h, matmul(p, t))
+        right = matmul(matmul(t, p), h)
+        return [left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - seen]
+
+
+def pinv(x: Any, hermitian: bool = False) -> TensorVariable:
+    """The Moore-Penrose inverse of matrices (which may be `hermitian`: that changes nothing here)."""
+    return Pinv()(as_tensor_variable(x))

@@ -15,10 +15,10 @@ from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.create import arange, eye, zeros
 from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
-from pellucid.tensor.linalg.decompose import SVD, svd
+from pellucid.tensor.linalg.decompose import SVD, pinv, svd
 from pellucid.tensor.linalg.matrices import MatrixOp, batch_shape, by_matrix, lead_extents, square_type
 from pellucid.tensor.linalg.products import kron, matmul
-from pellucid.tensor.linalg.solvers import inv, pinv, solve
+from pellucid.tensor.linalg.solvers import inv, solve
 from pellucid.tensor.reduce import max as max_
 from pellucid.tensor.reduce import min as min_
 from pellucid.tensor.reduce import norm as vector_norm

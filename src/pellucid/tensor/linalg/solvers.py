@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from pellucid.tensor.linalg.matrices import (
     MatrixOp,
     batch_shape,
     by_matrix,
-    matrix_shape,
     native,
     real_dtype,
     same_lead,
@@ -419,41 +418,3 @@ class SLogDet(MatrixOp):
 def slogdet(x: Any) -> tuple[TensorVariable, TensorVariable]:
     """The sign of the determinant of square matrices, and the logarithm of its absolute value (-inf if singular)."""
     return SLogDet()(as_tensor_variable(x))
-
-
-@dataclass(frozen=True)
-class Pinv(MatrixOp):
-    """The Moore-Penrose inverse; singular values below 1e-15 of the largest count as zero.
-
-    The gradient holds where the rank does not change nearby (Golub and Pereyra, 1973).
-    """
-
-    holomorphic: ClassVar[bool] = False
-
-    def infer(self, a: Variable) -> tuple[TensorType]:
-        shape = matrix_shape("pinv", a)
-        return (TensorType(floating_dtype([a.type.dtype]), (*shape[:-2], shape[-1], shape[-2])),)
-
-    def core_extents(self, a: Any) -> list[tuple[Extent, ...]]:
-        return [(a[1], a[0])]
-
-    def agreements(self, a: Any) -> Any:
-        return ()
-
-    def impl(self, xp: Any, a: Any) -> Any:
-        if xp.name == "jax":
-            return xp.linalg.pinv(a)
-        return by_matrix(np.linalg.pinv, [a], [(floating_dtype([a.dtype.name]), a.shape[-1:] + a.shape[-2:-1])])
-
-    def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
-        (a,), (p,), (g,) = inputs, outputs, gradients
-        t, h = matrix_transpose(p), matrix_transpose(g)
-        seen = matmul(matmul(t, g), t)
-        left = matmul(h, matmul(p, t))
-        right = matmul(matmul(t, p), h)
-        return [left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - seen]
-
-
-def pinv(x: Any, hermitian: bool = False) -> TensorVariable:
-    """The Moore-Penrose inverse of matrices (which may be `hermitian`: that changes nothing here)."""
-    return Pinv()(as_tensor_variable(x))
