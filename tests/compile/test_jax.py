@@ -170,14 +170,14 @@ class TestFunctions:
 class TestErrors:
     def test_lengths_that_must_agree(self):
         x, y = pt.vector("x"), pt.vector("y")
-        with pytest.raises(ValueError, match=r"lengths \[2, 3\](.|\n)*'x'(.|\n)*'y'(.|\n)*test_jax.py"):
+        with pytest.raises(ValueError, match=r"length 2 in one and 3 in(.|\n)*'x'(.|\n)*'y'(.|\n)*test_jax.py"):
             compiled([x, y], x * y)([1.0, 2.0], [1.0, 2.0, 3.0])
 
     def test_positions_out_of_range(self):
         x, i, k = pt.vector("x"), pt.lvector("i"), pt.lscalar("k")
         for f, bad in [(compiled([x, i], x[i]), [0, 2]), (compiled([x, k], x[k]), -3),
                        (compiled([x, i], pt.inc_subtensor(x[i], 1.0)), [5])]:  # fmt: skip
-            with pytest.raises(ValueError, match=r"out of range for axis 0 of length 2(.|\n)*test_jax.py"):
+            with pytest.raises(IndexError, match=r"out of range for axis 0 of length 2(.|\n)*test_jax.py"):
                 f([1.0, 2.0], bad)
 
     def test_shapes_that_depend_on_data(self):
@@ -351,7 +351,7 @@ class TestLoops:
     def test_the_branch_not_taken_is_not_computed(self):
         x, v = pt.scalar("x"), pt.vector("v")
         f = self.check([x, v], [pm.ifelse(x > 0.0, pt.exp(x) * v, v[5] + v)], 0.5, [1.0, 2.0])
-        with pytest.raises(ValueError, match="out of range"):
+        with pytest.raises(IndexError, match="out of range"):
             f(-1.0, [1.0, 2.0])
 
     def test_batches_of_loops(self):
@@ -369,5 +369,5 @@ class TestLoops:
         x, i = pt.vector("x"), pt.lvector("i")
         rows = pm.scan(lambda k, v: v[k], sequences=[i], non_sequences=[x], return_updates=False)
         self.check([x, i], [rows], [1.0, 2.0], [1, 0, -1])
-        with pytest.raises(ValueError, match="out of range"):
+        with pytest.raises(IndexError, match="out of range"):
             compiled([x, i], rows)([1.0, 2.0], [0, 7, 0])

@@ -201,6 +201,7 @@ def test_control_c_keeps_what_was_drawn():
         "import os, signal, threading\n"
         "from inference.test_chains import compiled_sampler, endless\n"
         "compiled_sampler()\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background makes children deaf to it
         "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "result = endless(draws=2 * 10**6)\n"
         "print(result.interrupted, (result.completed > 0).all(), threading.active_count())\n"
