@@ -59,7 +59,7 @@ def same(a, b):
 
 def test_a_run_ends_with_enough_effective_draws():
     with build():
-        result = pm.sample(until=pm.ess(400), **RUN)
+        result = pm.sample(until=pm.ess(400), **{**RUN, "chains": 4}, cores=1)
     draws = result.posterior.sizes["draw"]
     assert draws < 100_000
     for name in ("mu", "theta"):

@@ -147,7 +147,8 @@ def sample(
         values, and Metropolis for other whole numbers, each in turn.
     until : StoppingRule, float or datetime.timedelta, optional
         When to end before all `draws` are made: ``pm.ess(400)`` once every coordinate has so many effective draws, a
-        number of seconds or a timedelta once so much time has passed; ``pm.ess(400) | TimeBudget(60)`` for either.
+        number of seconds or a timedelta once so much time has passed; ``pm.ess(400) | TimeBudget(60)`` for either. All
+        chains then run at the same time, whatever `cores` says.
     trace : path, optional
         Where to write draws while they are made, as a Zarr store; a process that is killed loses at most a second's.
     resume : path, optional
@@ -203,6 +204,8 @@ def sample(
     begun = time.perf_counter()
     engine = Engine(owner, methods, backend)
     rule = as_rule(until)
+    if rule is not None:  # it looks at all chains, so all must run
+        settings = replace(settings, cores=settings.chains)
     if rule is not None and draws is None:
         settings = replace(settings, draws=draws_within_memory(settings.chains, engine.density.size))
     elif trace is None and resume is None:
@@ -406,12 +409,13 @@ def run_nuts(
 ) -> ChainResults:
     """Run NUTS on all variables."""
     contexts = [compiled.context() for _ in range(settings.chains)]
-    native = getattr(compiled, "native", True)
+    # Chains of Python code gain nothing by running at once, unless somebody wants to see them all.
+    cores = settings.cores if getattr(compiled, "native", True) or settings.cores == settings.chains else 1
     with watched(settings) as report:
         results = run_chains(
             compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
-            max_treedepth=settings.max_treedepth, cores=settings.cores if native else 1, keep_tune=settings.keep_tune,
+            max_treedepth=settings.max_treedepth, cores=cores, keep_tune=settings.keep_tune,
             on_progress=report, watcher=watcher, states=states,
         )  # fmt: skip
     release(compiled, contexts)
