@@ -1,13 +1,17 @@
 """Compare the public names with those that PyTensor's users know: writes docs/names.md from docs/names.tsv."""
 
+import pkgutil
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
 
 import pellucid.tensor as pt
-from pellucid.tensor.elementwise import ELEMENTWISE
+from pellucid.graph.nodes import Op
+from pellucid.tensor.elementwise import ELEMENTWISE, Elementwise
+from pellucid.tensor.loop import Scan
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ROOT / "docs" / "names.tsv"
@@ -22,7 +26,11 @@ TIERS = {
 
 CALLBACKS = """
 Elementwise functions without native code, for which compiled functions call the reference in Python:
-{names}."""
+{names}.
+
+Other ops of which the same is true: a library does the work from Python (FFT, matrix functions, sorting), the result
+is complex or of unknown length, or the function is the user's:
+{ops}."""
 
 
 class Name(NamedTuple):
@@ -77,7 +85,22 @@ def callbacks() -> list[str]:
     """The elementwise functions that compiled code cannot compute itself."""
     found = [name for name, op in ELEMENTWISE.items() if op.llvm is None and op.expansion is None]
     names = fill(", ".join(f"`{n}`" for n in sorted(found)), 118)
-    return CALLBACKS.format(names=names).splitlines()
+    ops = fill(", ".join(f"`{n}`" for n in sorted(ops_in_python())), 118)
+    return CALLBACKS.format(names=names, ops=ops).splitlines()
+
+
+def ops_in_python(base: type[Op] = Op) -> set[str]:
+    """The classes of ops that have neither a native form nor simpler ops to be written in."""
+    for module in pkgutil.walk_packages(pt.__path__, pt.__name__ + "."):
+        import_module(module.name)
+    found = set()
+    for kind in base.__subclasses__():
+        found |= ops_in_python(kind)
+        native = kind in (Elementwise, Scan) or hasattr(kind, "lowering") or hasattr(kind, "expand_loops")
+        public = kind.__module__.startswith("pellucid.tensor") and kind.impl is not Op.impl
+        if public and not native and kind.expand is Op.expand:
+            found.add(kind.__name__)
+    return found
 
 
 def render(names: list[Name]) -> str:
