@@ -39,10 +39,18 @@ def complaint(shown: str, expected: Block) -> str:
     return f"line {expected.line} says\n{expected.content}\nbut the code before it shows\n{shown}\n"
 
 
+@pytest.fixture
+def own_logging():
+    """Whatever a page does to the log ends with it."""
+    before = logging.root.manager.disable
+    yield
+    logging.disable(before)    # which, unlike setting the attribute, clears what loggers remember
+
+
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_code_shows_what_stands_below_it(path, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)    # whatever the code writes
-    monkeypatch.setattr(logging.root.manager, "disable", logging.root.manager.disable)    # which a page may change
     namespace = {"__name__": "__main__"}
     wrong = []
     for number, (code, expected) in enumerate(cells(path), 1):
