@@ -191,5 +191,9 @@ def test_nothing_is_overwritten_and_wrong_stores_are_refused(tmp_path):
     zarr.open_group(tmp_path / "other.zarr", mode="w")
     with build(), pytest.raises(ValueError, match="holds no run"):
         pm.sample(resume=tmp_path / "other.zarr")
+    with pytest.raises(ValueError, match="no run that sample"):
+        open_run(tmp_path / "other.zarr")
+    with build(), pytest.raises(TypeError, match=r"callback is a function.*not 3"):
+        pm.sample(callback=3, **RUN)
     settings = json.loads(zarr.open_group(path, mode="r")["sampler_state"].attrs["settings"])
     assert settings["draws"] == 5

@@ -244,7 +244,10 @@ def open_run(path: Any) -> xarray.DataTree:
     import xarray  # needed by results alone
 
     tree = xarray.open_datatree(Path(path), engine="zarr", consolidated=False)
-    state = zarr().open_group(Path(path), mode="r")[STATE]
+    root = zarr().open_group(Path(path), mode="r")
+    if STATE not in root:
+        raise ValueError(f"{path} is a Zarr store, but no run that sample(trace=...) wrote.")
+    state = root[STATE]
     settings = json.loads(state.attrs["settings"])
     count = settings["chains"]
     done = np.array([max(iterations(state[f"chain_{c}"][:]) - settings["tune"], 0) for c in range(count)])

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.inference import kernel as sampler
 from pellucid.inference.chains import Plan, Watcher
 from pellucid.inference.rules import StoppingRule
+from pellucid.model.context import here
 
 
 class RuleWatcher(Watcher):
@@ -52,6 +53,8 @@ class CallbackWatcher(Watcher):
     """
 
     def __init__(self, function: Callable[..., Any]):
+        if not callable(function):
+            raise TypeError(f"callback is a function that takes trace= and draw=, not {function!r}. {here()}")
         self.function = function
         self.seen: dict[int, int] = {}
 
