@@ -94,3 +94,28 @@ def test_transforms_are_kept_for_each_variable():
         x = pm.Normal("x", 0, s)
         y = pm.Normal("y", x, s, observed=1.0)
     assert model.rvs_to_transforms == {s: tr.log, x: None, y: None}
+
+
+def test_a_jacobian_of_a_vector_counts_once():
+    """Elements with densities of their own, made one event by their order: the change of variables by hand."""
+    value = np.array([-0.8, 0.3, 0.4])
+    ordered = np.cumsum([value[0], *np.exp(value[1:])])
+    with pm.Model() as model:
+        x = pm.Normal("x", 0, 5, shape=3, transform=tr.ordered, initval=[-1.0, 0.0, 1.0])
+    expected = stats.norm.logpdf(ordered, 0, 5).sum() + value[1:].sum()
+    point = {"x_ordered__": value}
+    np.testing.assert_allclose(model.compile_logp(backend="numpy")(point), expected, rtol=1e-12)
+    v = pt.vector("v", shape=(3,))
+    (graph,) = pm.logprob.transformed_conditional_logp([x], rvs_to_values={x: v}, rvs_to_transforms={x: tr.ordered})
+    np.testing.assert_allclose(graph.sum().eval({v: value}), expected, rtol=1e-12)
+
+
+def test_jacobians_of_elements_add_up_for_a_vector():
+    """A vector with one density, each element of which is bounded by itself."""
+    value = np.array([0.3, -0.7])
+    inside = 4 / (1 + np.exp(-value)) - 2
+    with pm.Model() as model:
+        pm.MvNormal("x", np.zeros(2), cov=np.eye(2), transform=tr.Interval(-2.0, 2.0), initval=[0.1, 0.1])
+    slope = np.log((inside + 2) * (2 - inside) / 4).sum()
+    expected = stats.norm.logpdf(inside).sum() + slope
+    np.testing.assert_allclose(model.compile_logp(backend="numpy")({"x_interval__": value}), expected, rtol=1e-12)

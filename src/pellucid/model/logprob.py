@@ -15,10 +15,10 @@ from pellucid.model.context import here
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
 from pellucid.stats import logp as conditional_logp
-from pellucid.stats.bijection import Chain
+from pellucid.stats.bijection import Chain, with_jacobian
 from pellucid.tensor.reduce import sum as sum_
 from pellucid.tensor.shape import concatenate, reshape, stack
-from pellucid.tensor.types import TensorType, TensorVariable, constant
+from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, constant
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -91,7 +91,8 @@ def term(model: Model, v: TensorVariable, own: Mapping[Variable, TensorVariable]
     with made_by(v.owner.line):  # type: ignore[union-attr]
         found = model.marginal_terms[v] if v in model.marginal_terms else conditional_logp(v, own[v])
         if bijection is not None and jacobian:
-            found = found + bijection.log_jac_det(value, *v.owner.inputs)  # type: ignore[union-attr]
+            slope = as_tensor_variable(bijection.log_jac_det(value, *v.owner.inputs))  # type: ignore[union-attr]
+            found = with_jacobian(found, slope, bijection, v.type.ndim)
     return found
 
 

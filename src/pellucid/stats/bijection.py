@@ -315,6 +315,21 @@ class Chain(Bijection):
         return f"Chain({list(self.bijections)})"
 
 
+def with_jacobian(density: TensorVariable, slope: TensorVariable, bijection: Bijection, ndim: int) -> TensorVariable:
+    """The density of an unconstrained value, from that of a variable of `ndim` axes and the logarithm of the Jacobian.
+
+    Both are summed over the axes that are one event to either.
+
+    Ordered means, for instance, have three densities but one Jacobian; added as they are it would count three times.
+    """
+    excess = bijection.ndim_supp - (ndim - density.type.ndim)
+    for _ in range(excess):
+        density = sum_(density, axis=-1)
+    for _ in range(min(-excess, slope.type.ndim)):
+        slope = sum_(slope, axis=-1)
+    return density + slope
+
+
 # The bijections that need no arguments, as values: `transform=pm.distributions.transforms.log` in PyMC.
 log_ = Log()
 logodds = LogOdds()

@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import ancestors, toposort
-from pellucid.stats.bijection import Bijection
+from pellucid.stats.bijection import Bijection, with_jacobian
 from pellucid.stats.derivations.core import measure
 from pellucid.stats.derivations.joint import as_given, conditional_variables
 from pellucid.stats.recognise import NotDerivable, distribution_of, is_draw
@@ -202,8 +202,9 @@ def transformed_conditional_logp(
     for rv in rvs:
         term: Any = measure(separate[rv]).log_density(given[rv])  # type: ignore[arg-type]
         if rv in bijections and jacobian:
-            slope = bijections[rv].log_jac_det(unconstrained[rv], *rv.owner.inputs)  # type: ignore[union-attr]
-            term = term + replace_all([slope], given)[0]
+            slope = as_tensor_variable(bijections[rv].log_jac_det(unconstrained[rv], *rv.owner.inputs))  # type: ignore[union-attr]
+            slope: Any = replace_all([slope], given)[0]
+            term = with_jacobian(term, slope, bijections[rv], rv.type.ndim)
         found.append(term)
     return found
 
