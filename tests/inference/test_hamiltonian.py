@@ -19,8 +19,8 @@ from pellucid.inference import diagnose
 from pellucid.inference.chains import chain_keys, run_chains
 from pellucid.inference.hamiltonian import layout, nuts, rng
 from pellucid.inference.hamiltonian.integrator import leapfrog
-from pellucid.inference.hamiltonian.metric import draw_momentum, set_inverse_mass
-from pellucid.inference.hamiltonian.trajectory import MAX_ENERGY_ERROR, grow, join_leaves, join_trees
+from pellucid.inference.hamiltonian.metric import draw_momentum
+from pellucid.inference.hamiltonian.trajectory import MAX_ENERGY_ERROR, grow, join_trees
 
 
 @kernel
@@ -30,8 +30,8 @@ def fill_words(stream: IntArray, out: IntArray, n: i64) -> None:
 
 
 ENTRIES = [
-    fill_words, rng.fill_uniform, rng.fill_normal, leapfrog, set_inverse_mass, draw_momentum, grow, join_leaves,
-    join_trees, nuts.transition, nuts.start_chain,
+    fill_words, rng.fill_uniform, rng.fill_normal, leapfrog, draw_momentum, grow, join_trees,
+    nuts.transition, nuts.start_chain,
 ]  # fmt: skip
 
 
@@ -128,33 +128,33 @@ def quartic(x, logp, gradient, context):
     return 0
 
 
-def integrate_path(step, n, q, p, inverse_mass, density=quartic):
+def integrate_path(step, n, q, p, scale, density=quartic):
     """Positions, momenta and energies along a path of plain leapfrog steps."""
     q, p, d = q.copy(), p.copy(), len(q)
     g, out = np.zeros(d), np.zeros(2)
     density(q, out, g, None)
-    path = [(q.copy(), p.copy(), 0.5 * (inverse_mass * p * p).sum() - out[0])]
+    path = [(q.copy(), p.copy(), 0.5 * (p * p).sum() - out[0])]
     for _ in range(n):
         new = np.empty(d)
-        assert leapfrog(density, None, step, q, g, p, new, inverse_mass, out, d) == 0
+        assert leapfrog(density, None, step, q, g, p, new, scale, out, d) == 0
         p = new
         path.append((q.copy(), p.copy(), out[1]))
     return path
 
 
 def test_leapfrog_is_reversible():
-    q, p, im = np.array([0.3, -1.2]), np.array([1.0, 0.4]), np.array([2.0, 0.5])
-    there = integrate_path(0.1, 20, q, p, im)[-1]
-    back = integrate_path(-0.1, 20, there[0], there[1], im)[-1]
+    q, p, scale = np.array([0.3, -1.2]), np.array([1.0, 0.4]), np.array([2.0, 0.5])
+    there = integrate_path(0.1, 20, q, p, scale)[-1]
+    back = integrate_path(-0.1, 20, there[0], there[1], scale)[-1]
     np.testing.assert_allclose(back[0], q, atol=1e-13)
     np.testing.assert_allclose(back[1], p, atol=1e-13)
 
 
 def test_leapfrog_is_of_second_order():
-    q, p, im = np.array([0.3, -1.2]), np.array([1.0, 0.4]), np.array([2.0, 0.5])
+    q, p, scale = np.array([0.3, -1.2]), np.array([1.0, 0.4]), np.array([2.0, 0.5])
     errors = []
     for n in (50, 100, 200):
-        path = integrate_path(1.0 / n, n, q, p, im)
+        path = integrate_path(1.0 / n, n, q, p, scale)
         errors.append(abs(path[-1][2] - path[0][2]))
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.1)
     assert errors[1] / errors[2] == pytest.approx(4.0, rel=0.1)
@@ -168,24 +168,21 @@ def test_a_failing_density_has_infinite_energy():
     assert leapfrog(lambda *_: -7, None, *arguments) == -7
 
 
-def test_momenta_have_the_variance_of_the_masses(run):
-    variance = np.array([0.01, 1.0, 100.0])
-    im, scale, p = np.empty(3), np.empty(3), np.empty(3)
-    run["set_inverse_mass"](im, scale, variance, 3)
-    np.testing.assert_allclose(scale, [10.0, 1.0, 0.1])
+def test_momenta_are_standard_normal(run):
+    p = np.empty(3)
     stream = rng.new_stream([8, 9])
     draws = []
     for _ in range(400):
-        kinetic = run["draw_momentum"](stream, p, scale, im, 3)
-        assert kinetic == pytest.approx(0.5 * (p * p * variance).sum())
+        kinetic = run["draw_momentum"](stream, p, 3)
+        assert kinetic == pytest.approx(0.5 * (p * p).sum())
         draws.append(p.copy())
-    assert stats.chi2(400).cdf((np.array(draws) ** 2 * variance).sum(0)) == pytest.approx(0.5, abs=0.4999)
+    assert stats.chi2(400).cdf((np.array(draws) ** 2).sum(0)) == pytest.approx(0.5, abs=0.4999)
 
 
 # ---- trajectories, against a recursive definition
 
 
-def turns(momenta, inverse_mass):
+def turns(momenta):
     """Whether the tree of these states, or one inside it, turns back: the definition, by recursion."""
     n = len(momenta)
     if n == 1:
@@ -194,24 +191,24 @@ def turns(momenta, inverse_mass):
     spans = [(0, n)] if n == 2 else [(0, n), (0, half + 1), (half - 1, n)]
     for a, b in spans:
         part = momenta[a:b]
-        way = inverse_mass * (part.sum(0) - 0.5 * (part[0] + part[-1]))
+        way = part.sum(0) - 0.5 * (part[0] + part[-1])
         if part[0] @ way <= 0.0 or part[-1] @ way <= 0.0:
             return True
-    return turns(momenta[:half], inverse_mass) or turns(momenta[half:], inverse_mass)
+    return turns(momenta[:half]) or turns(momenta[half:])
 
 
-def first_turn(momenta, inverse_mass):
+def first_turn(momenta):
     """How many states a tree has when it is noticed that it, or a tree inside it, turns."""
     for n in range(2, len(momenta) + 1):
         size = 2
         while n % size == 0:
-            if turns(momenta[n - size : n], inverse_mass):
+            if turns(momenta[n - size : n]):
                 return n
             size *= 2
     return None
 
 
-def grow_from(run, density, context, step, depth, q, p, im, key=(1, 2)):
+def grow_from(run, density, context, step, depth, q, p, scale, key=(1, 2)):
     """Grow a tree of 2**depth states; returns its ending and the state."""
     d = len(q)
     state = nuts.new_state(q, depth + 1, key)
@@ -219,8 +216,8 @@ def grow_from(run, density, context, step, depth, q, p, im, key=(1, 2)):
     out = np.zeros(1)
     density(q, out, w[layout.GRADIENT], context)
     w[layout.FORWARD_POSITION], w[layout.FORWARD_GRADIENT], w[layout.FORWARD_MOMENTUM] = q, w[layout.GRADIENT], p
-    w[layout.INVERSE_MASS] = im
-    state.scalars[layout.START_ENERGY] = 0.5 * (im * p * p).sum() - out[0]
+    w[layout.SCALE] = scale
+    state.scalars[layout.START_ENERGY] = 0.5 * (p * p).sum() - out[0]
     ended = run["grow"](
         *(gaussian_call(density, context, run)), step, 2**depth, w[layout.FORWARD_POSITION], w[layout.FORWARD_GRADIENT],
         w[layout.FORWARD_MOMENTUM], 0, state.workspace, state.slots, state.scalars, state.stream, d,
@@ -239,13 +236,13 @@ def gaussian_call(density, context, run):
 def test_trees_turn_where_the_definition_says(run, seed):
     mean, _, data = correlated_gaussian(4)
     random = np.random.default_rng(seed)
-    q, p, im = mean + random.normal(size=4), random.normal(size=4), np.exp(random.normal(size=4))
+    q, p, scale = mean + random.normal(size=4), random.normal(size=4), np.exp(0.5 * random.normal(size=4))
     step = (0.2 + 0.5 * random.uniform()) * (-1) ** seed
-    path = integrate_path(step, 32, q, p, im, functools.partial(with_context, gaussian, data))
+    path = integrate_path(step, 32, q, p, scale, functools.partial(with_context, gaussian, data))
     momenta = np.array([state[1] for state in path[1:]])
     for depth in range(6):
-        noticed = first_turn(momenta[: 2**depth], im)
-        ended, state = grow_from(run, gaussian, data, step, depth, q, p, im)
+        noticed = first_turn(momenta[: 2**depth])
+        ended, state = grow_from(run, gaussian, data, step, depth, q, p, scale)
         assert state.scalars[layout.STEPS] == (noticed or 2**depth)
         assert ended == (layout.GROWN if noticed is None else layout.TURNED)
         if noticed is None and depth:
@@ -263,15 +260,15 @@ def with_context(density, data, x, logp, gradient, _context):
 def test_candidates_are_drawn_by_their_weight(library):
     mean, _, data = correlated_gaussian(3)
     random = np.random.default_rng(5)
-    q, p, im, step = mean + random.normal(size=3), random.normal(size=3), np.ones(3), 0.35
-    path = integrate_path(step, 8, q, p, im, functools.partial(with_context, gaussian, data))
+    q, p, scale, step = mean + random.normal(size=3), random.normal(size=3), np.ones(3), 0.35
+    path = integrate_path(step, 8, q, p, scale, functools.partial(with_context, gaussian, data))
     energies = np.array([state[2] for state in path])
     weights = np.exp(energies[0] - energies[1:])
-    assert first_turn(np.array([state[1] for state in path[1:]]), im) is None
+    assert first_turn(np.array([state[1] for state in path[1:]])) is None
     assert weights.max() / weights.min() > 1.3  # otherwise the test would say nothing
     counts = np.zeros(8)
     for trial in range(4000):
-        ended, state = grow_from(library, gaussian, data, step, 3, q, p, im, key=(trial, 77))
+        ended, state = grow_from(library, gaussian, data, step, 3, q, p, scale, key=(trial, 77))
         assert ended == layout.GROWN
         index = int(state.scalars[layout.CANDIDATE_INDEX])
         counts[index - 1] += 1
@@ -287,25 +284,23 @@ def test_candidates_are_drawn_by_their_weight(library):
 def test_turning_is_the_same_backwards_and_in_other_units(run, seed):
     random = np.random.default_rng(seed)
     d = 5
-    im = np.exp(random.normal(size=d))
     momenta = random.normal(size=(8, d)) + 0.6 * random.normal(size=d)
 
-    def decide(momenta, im):
+    def decide(momenta):
         sums = momenta[:4].sum(0), momenta[4:].sum(0)
         total = sums[0].copy()
-        answer = run["join_trees"](momenta[0], momenta[3], total, momenta[4], momenta[7], sums[1], im, d)
+        answer = run["join_trees"](momenta[0], momenta[3], total, momenta[4], momenta[7], sums[1], d)
         np.testing.assert_allclose(total, momenta.sum(0), atol=1e-12)
-        pair = np.empty(d)
-        return answer, run["join_leaves"](momenta[0], momenta[1], pair, im, d)
+        pair = momenta[0].copy()
+        return answer, run["join_trees"](momenta[0], momenta[0], pair, momenta[1], momenta[1], momenta[1], d)
 
-    answers = decide(momenta, im)
+    answers = decide(momenta)
     backwards = np.ascontiguousarray(momenta[::-1])
-    assert decide(backwards, im)[0] == answers[0]
-    assert decide(-momenta, im) == answers
-    units = np.exp(random.normal(size=d))
-    assert decide(momenta * units, im / units**2) == answers
+    assert decide(backwards)[0] == answers[0]
+    assert decide(-momenta) == answers
+    assert decide(momenta * 1e-3) == answers
     order = random.permutation(d)
-    assert decide(np.ascontiguousarray(momenta[:, order]), im[order]) == answers
+    assert decide(np.ascontiguousarray(momenta[:, order])) == answers
 
 
 def test_an_energy_error_beyond_the_limit_is_a_divergence(run):
@@ -319,8 +314,8 @@ def test_an_energy_error_beyond_the_limit_is_a_divergence(run):
 def test_a_start_in_the_far_tail_does_not_overflow(run):
     """A large step there makes energies far below that of the start, with weights beyond the range of floats."""
     _, _, data = correlated_gaussian(2)
-    q, p, im = np.array([2000.0, -3000.0]), np.zeros(2), np.ones(2)
-    ended, state = grow_from(run, gaussian, data, 1e-2, 0, q, p, im)
+    q, p, scale = np.array([2000.0, -3000.0]), np.zeros(2), np.ones(2)
+    ended, state = grow_from(run, gaussian, data, 1e-2, 0, q, p, scale)
     assert ended == layout.GROWN
     assert math.isfinite(state.scalars[layout.CANDIDATE_WEIGHT])
     heavy = np.array([0.0, 0.0])

@@ -464,7 +464,7 @@ class Plan:
         for chain in range(self.chains):
             self.draws[chain, completed[chain] : most] = np.nan
             self.tune_draws[chain, tuned[chain] :] = np.nan
-        inverse_mass = slice(layout.INVERSE_MASS * self.dimension, (layout.INVERSE_MASS + 1) * self.dimension)
+        scale = slice(layout.SCALE * self.dimension, (layout.SCALE + 1) * self.dimension)
         spans = np.diff(self.clock, axis=1)
         return ChainResults(
             draws=self.positions(slice(None), 0, most),
@@ -476,7 +476,7 @@ class Plan:
             status=self.status,
             interrupted=interrupted,
             step_size=np.array([state.scalars[layout.STEP_SIZE] for state in self.states]),
-            inverse_mass=np.array([state.workspace[inverse_mass] for state in self.states]),
+            inverse_mass=np.array([state.workspace[scale] ** 2 for state in self.states]),
             seconds={"total": seconds, "tuning": spans[:, 0], "sampling": spans[:, 1]},
         )
 

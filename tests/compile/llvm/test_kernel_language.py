@@ -331,6 +331,28 @@ def test_mathematical_functions_outside_their_domain(compiled):
     np.testing.assert_array_equal(out[:5], [0.0, np.nan, np.nan, -1.0, -1.0])
 
 
+@kernel(once=True)
+def half_of(x: Array, n: i64) -> f64:
+    total = 0.0
+    for i in range(n):
+        total += 0.5 * x[i]
+    return total
+
+
+@kernel
+def half_and_one(x: Array, n: i64) -> f64:
+    return half_of(x, n) + 1.0
+
+
+def test_kernels_that_run_once_are_not_optimised_and_mean_the_same():
+    x = np.arange(100.0)
+    for entries in ((half_of,), (half_and_one,), (half_and_one, half_of)):
+        text = intermediate_representation(*entries)
+        assert text.count(" optnone") == 1
+        library = compile_kernels(*entries)
+        assert [library[e.name](x, 100) for e in entries] == [e(x, 100) for e in entries]
+
+
 def test_only_kernels_that_are_not_cold_call_vector_functions(compiled):
     x, out = np.linspace(-1, 1, 101), np.zeros(101)
     compiled["exponentials"](x, out, 101)

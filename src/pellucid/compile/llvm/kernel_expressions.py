@@ -92,28 +92,32 @@ def double(x: float) -> str:
 
 
 class Module(NamedTuple):
-    """What the functions of a module share: symbols, declarations needed, and the ids of cold loops."""
+    """What the functions of a module share: symbols, declarations needed, and the hints of loops, by their ids."""
 
     symbols: dict[Kernel, str]
     intrinsics: dict[str, str]
     scalar: set[str]
     vector: set[str]
-    cold_loops: list[int]
+    loops: list[str]
 
     def declarations(self) -> list[str]:
         """The text of the declarations; mathematical functions have vector forms where a kernel is not cold."""
         scalar = [vector_math.declarations([name]).splitlines()[0] for name in sorted(self.scalar - self.vector)]
         return [*self.intrinsics.values(), *scalar, vector_math.declarations(self.vector)]
 
-    def cold_loop(self) -> int:
-        """A new metadata id; 0 and 1 are the hints themselves."""
-        self.cold_loops.append(len(self.cold_loops) + 2)
-        return self.cold_loops[-1]
+    def loop(self, hints: str) -> int:
+        """A new metadata id for a loop with some of the hints 0 to 2; every loop needs a node of its own."""
+        self.loops.append(hints)
+        return len(self.loops) + 2
 
     def metadata(self) -> list[str]:
-        """The text of the loop hints; every loop needs a node of its own."""
-        hints = ['!0 = !{!"llvm.loop.vectorize.enable", i1 false}', '!1 = !{!"llvm.loop.unroll.disable"}']
-        return [*hints, *(f"!{n} = distinct !{{!{n}, !0, !1}}" for n in self.cold_loops)]
+        """The text of the loop hints."""
+        known = (
+            '"llvm.loop.vectorize.enable", i1 false', '"llvm.loop.unroll.disable"',
+            '"llvm.loop.interleave.count", i32 1',
+        )  # fmt: skip
+        hints = [f"!{n} = !{{!{hint}}}" for n, hint in enumerate(known)]
+        return [*hints, *(f"!{n} = distinct !{{!{n}, {loop}}}" for n, loop in enumerate(self.loops, start=3))]
 
 
 class ExpressionWriter:

@@ -131,6 +131,8 @@ class Kernel:
         The annotated function.
     cold
         Its loops are neither vectorised nor unrolled: less code, compiled faster.
+    once
+        It runs seldom, and is not optimised at all, which LLVM does in a tenth of the time.
     inline
         Compiled into its callers instead of called.
     exact
@@ -139,11 +141,11 @@ class Kernel:
         Its array arguments may overlap even where it writes to them.
     """
 
-    def __init__(self, function: Callable, *, cold=False, inline=False, exact=False, overlap=False):
+    def __init__(self, function: Callable, *, cold=False, once=False, inline=False, exact=False, overlap=False):
         functools.update_wrapper(self, function)
         self.function = function
         self.name: str = function.__name__
-        self.cold, self.inline, self.exact, self.overlap = cold, inline, exact, overlap
+        self.cold, self.once, self.inline, self.exact, self.overlap = cold or once, once, inline, exact, overlap
 
     def __call__(self, *arguments):
         """The value of the function, run as plain Python."""
@@ -206,12 +208,14 @@ class Kernel:
         return KernelError(f"{code.co_filename}:{line}: kernel {self.name!r}: {message}\n    {source}")
 
 
-def kernel(function: Callable | None = None, *, cold=False, inline=False, exact=False, overlap=False) -> Any:
+def kernel(
+    function: Callable | None = None, *, cold=False, once=False, inline=False, exact=False, overlap=False
+) -> Any:
     """Make an annotated function a `Kernel`; usable bare or with options.
 
     Parameters
     ----------
-    cold, inline, exact, overlap
+    cold, once, inline, exact, overlap
         As in `Kernel`.
 
     Examples
@@ -222,7 +226,7 @@ def kernel(function: Callable | None = None, *, cold=False, inline=False, exact=
     >>> double(4.0)
     8.0
     """
-    options = {"cold": cold, "inline": inline, "exact": exact, "overlap": overlap}
+    options = {"cold": cold, "once": once, "inline": inline, "exact": exact, "overlap": overlap}
     return Kernel(function, **options) if function else functools.partial(Kernel, **options)
 
 

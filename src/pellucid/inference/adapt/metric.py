@@ -12,11 +12,11 @@ import math
 
 from pellucid.compile.llvm.kernel_language import Array, f64, i64, kernel
 from pellucid.inference.hamiltonian import layout
-from pellucid.inference.hamiltonian.metric import set_inverse_mass
 from pellucid.inference.hamiltonian.trajectory import copy
 
-SMALLEST_VARIANCE = 1e-20
-LARGEST_VARIANCE = 1e20
+SMALLEST_SCALE = 1e-10
+LARGEST_SCALE = 1e10
+FLAT = 1e-20
 FEWEST_DRAWS = 3.0
 
 
@@ -29,7 +29,7 @@ def observe(mean: Array, squares: Array, x: Array, weight: f64, d: i64) -> None:
         squares[i] += deviation * (x[i] - mean[i])
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def observe_state(workspace: Array, estimator: i64, count: f64, d: i64) -> None:
     """Add the current draw and gradient to an estimator, as the last of `count` states."""
     own = workspace[estimator * d :]
@@ -37,7 +37,7 @@ def observe_state(workspace: Array, estimator: i64, count: f64, d: i64) -> None:
     observe(own[2 * d :], own[3 * d :], workspace[layout.GRADIENT * d :], 1.0 / count, d)
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def learn_state(workspace: Array, scalars: Array, d: i64) -> None:
     """Add the current draw and gradient to both estimators."""
     scalars[layout.FOREGROUND_COUNT] += 1.0
@@ -46,14 +46,14 @@ def learn_state(workspace: Array, scalars: Array, d: i64) -> None:
     observe_state(workspace, layout.BACKGROUND, scalars[layout.BACKGROUND_COUNT], d)
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def clear_estimator(workspace: Array, estimator: i64, d: i64) -> None:
     """Let an estimator have seen nothing."""
     for i in range(4 * d):
         workspace[estimator * d + i] = 0.0
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def replace_foreground(workspace: Array, scalars: Array, d: i64) -> None:
     """Put the background estimator to the front, and start another."""
     copy(workspace[layout.BACKGROUND * d :], workspace[layout.FOREGROUND * d :], 4 * d)
@@ -63,39 +63,34 @@ def replace_foreground(workspace: Array, scalars: Array, d: i64) -> None:
 
 
 @kernel
-def combine_variances(draws: Array, gradients: Array, inverse_mass: Array, variance: Array, d: i64) -> None:
-    """The variance that draws and gradients tell together; where they tell nothing, the inverse mass in use."""
+def combine_variances(draws: Array, gradients: Array, scale: Array, d: i64) -> None:
+    """The standard deviations that draws and gradients tell together; where they tell nothing, those in use."""
     for i in range(d):
         ratio = draws[i] / gradients[i] if gradients[i] > 0.0 else 0.0
-        known = math.sqrt(ratio) if 0.0 < ratio < math.inf else inverse_mass[i]
-        variance[i] = min(max(known, SMALLEST_VARIANCE), LARGEST_VARIANCE)
+        known = math.sqrt(math.sqrt(ratio)) if 0.0 < ratio < math.inf else scale[i]
+        scale[i] = min(max(known, SMALLEST_SCALE), LARGEST_SCALE)
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def update_metric(workspace: Array, d: i64) -> None:
     """Put the foreground estimate to use."""
     own = workspace[layout.FOREGROUND * d :]
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
-    variance = workspace[layout.CANDIDATE_POSITION * d :]
-    combine_variances(own[d:], own[3 * d :], inverse_mass, variance, d)
-    set_inverse_mass(inverse_mass, workspace[layout.MOMENTUM_SCALE * d :], variance, d)
+    combine_variances(own[d:], own[3 * d :], workspace[layout.SCALE * d :], d)
 
 
-@kernel
-def guess_variance(gradient: Array, variance: Array, d: i64) -> None:
-    """A first variance from one gradient: 1 / abs(gradient), which has the right unit; 1 where the gradient is flat."""
+@kernel(once=True)
+def guess_scale(gradient: Array, scale: Array, d: i64) -> None:
+    """First scales from one gradient: abs(gradient)**-0.5, which has the right unit; 1 where the gradient is flat."""
     for i in range(d):
         size = abs(gradient[i])
-        guess = 1.0 / size if size > SMALLEST_VARIANCE else 1.0
-        variance[i] = min(max(guess, SMALLEST_VARIANCE), LARGEST_VARIANCE)
+        guess = 1.0 / math.sqrt(size) if size > FLAT else 1.0
+        scale[i] = min(max(guess, SMALLEST_SCALE), LARGEST_SCALE)
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def start_metric(workspace: Array, scalars: Array, d: i64) -> None:
     """The metric of a chain at its start, whose state is the first that the estimators see."""
-    variance = workspace[layout.CANDIDATE_POSITION * d :]
-    guess_variance(workspace[layout.GRADIENT * d :], variance, d)
-    set_inverse_mass(workspace[layout.INVERSE_MASS * d :], workspace[layout.MOMENTUM_SCALE * d :], variance, d)
+    guess_scale(workspace[layout.GRADIENT * d :], workspace[layout.SCALE * d :], d)
     clear_estimator(workspace, layout.FOREGROUND, d)
     clear_estimator(workspace, layout.BACKGROUND, d)
     scalars[layout.FOREGROUND_COUNT] = 0.0

@@ -18,26 +18,25 @@ DECAY = 0.75
 MAX_DOUBLINGS = 60
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def try_step(
     density: Density, context: Pointer, step: f64, kinetic: f64, workspace: Array, scalars: Array, d: i64
 ) -> f64:
     """The probability of accepting one leapfrog step from the current state; a negative number is a density's error."""
     position = workspace[layout.FORWARD_POSITION * d :]
     gradient = workspace[layout.FORWARD_GRADIENT * d :]
-    copy(workspace[layout.POSITION * d :], position, d)
-    copy(workspace[layout.GRADIENT * d :], gradient, d)
+    copy(workspace[layout.POSITION * d :], position, 2 * d)  # and the gradient
     momentum = workspace[layout.FORWARD_MOMENTUM * d :]
     moved = workspace[layout.BACKWARD_MOMENTUM * d :]
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
-    status = leapfrog(density, context, step, position, gradient, momentum, moved, inverse_mass, scalars, d)
+    scale = workspace[layout.SCALE * d :]
+    status = leapfrog(density, context, step, position, gradient, momentum, moved, scale, scalars, d)
     if status < 0:
         return float(status)
     error = scalars[layout.ENERGY] - (kinetic - scalars[layout.CURRENT_LOGP])
     return math.exp(-max(error, 0.0)) if math.isfinite(error) else 0.0
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def find_step_size(
     density: Density,
     context: Pointer,
@@ -48,9 +47,7 @@ def find_step_size(
     d: i64,
 ) -> i64:
     """Double or halve the step size until the acceptance of a step crosses the target; restart averaging there."""
-    momentum = workspace[layout.FORWARD_MOMENTUM * d :]
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
-    kinetic = draw_momentum(stream, momentum, workspace[layout.MOMENTUM_SCALE * d :], inverse_mass, d)
+    kinetic = draw_momentum(stream, workspace[layout.FORWARD_MOMENTUM * d :], d)
     step = FIRST_STEP_SIZE
     accepted = try_step(density, context, step, kinetic, workspace, scalars, d)
     growing = accepted > target_accept
@@ -66,7 +63,7 @@ def find_step_size(
     return 0
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def restart_averaging(scalars: Array, step: f64) -> None:
     """Forget what was learnt of the step size, but for `step`."""
     scalars[layout.STEP_SIZE] = step
@@ -76,7 +73,7 @@ def restart_averaging(scalars: Array, step: f64) -> None:
     scalars[layout.UPDATES] = 0.0
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def average_step_size(scalars: Array, acceptance: f64, target_accept: f64) -> None:
     """Learn from the acceptance of one transition."""
     n = scalars[layout.UPDATES] + 1.0

@@ -18,7 +18,7 @@ LATE_WINDOW = 80
 MIN_INDEX_OF_DIVERGENT = 4
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def adapt(
     density: Density,
     context: Pointer,
@@ -46,7 +46,7 @@ def adapt(
     return 0
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def adapt_metric(window: i64, last_window: bool, workspace: Array, scalars: Array, d: i64) -> None:
     """Learn the metric from the current state, unless a divergence kept the chain where it was."""
     if scalars[layout.DIVERGED_HERE] == 0.0 or abs(scalars[layout.INDEX]) > MIN_INDEX_OF_DIVERGENT:

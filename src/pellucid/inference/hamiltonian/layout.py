@@ -1,28 +1,29 @@
 """Where a Hamiltonian sampler keeps what: the vectors, scalars and integers of its workspace."""
 
+from pellucid.inference import kernel as sampler
+
 # How growing a tree ends; negative: the code of an exception inside the density.
 GROWN = 0
 TURNED = 1
 DIVERGED = 2
 
-# Vectors of the workspace: vector number k starts at k * d.
+# Vectors of the workspace: vector number k starts at k * d. Where one loop copies several, their order matters.
 POSITION = 0
 GRADIENT = 1
-INVERSE_MASS = 2
-MOMENTUM_SCALE = 3
-FORWARD_POSITION = 4
-FORWARD_GRADIENT = 5
-FORWARD_MOMENTUM = 6
-BACKWARD_POSITION = 7
-BACKWARD_GRADIENT = 8
-BACKWARD_MOMENTUM = 9
-MOMENTUM_SUM = 10
-CANDIDATE_POSITION = 11
-CANDIDATE_GRADIENT = 12
+SCALE = 2
+FORWARD_POSITION = 3
+FORWARD_GRADIENT = 4
+FORWARD_MOMENTUM = 5
+BACKWARD_POSITION = 6
+BACKWARD_GRADIENT = 7
+BACKWARD_MOMENTUM = 8
+MOMENTUM_SUM = 9
+CANDIDATE_POSITION = 10
+CANDIDATE_GRADIENT = 11
 # Two estimators of the metric, each with mean and sum of squares of the draws, then of the gradients.
-FOREGROUND = 13
-BACKGROUND = 17
-POOL = 21
+FOREGROUND = 12
+BACKGROUND = 16
+POOL = 20
 """First of the vectors that `slots` deals out."""
 
 # Numbers of vectors in `slots`: of the tree on its way up, then three for each size of a waiting tree.
@@ -36,31 +37,37 @@ SLOTS_PER_LEVEL = 3
 # Scalars of the transition under way.
 LOGP = 0
 ENERGY = 1
-START_ENERGY = 2
-ACCEPTANCE = 3
-SYMMETRIC_ACCEPTANCE = 4
-STEPS = 5
-DEPTH = 6
-DIVERGED_HERE = 7
-REACHED_LIMIT = 8
-LARGEST_ERROR = 9
-INDEX = 10
-CURRENT_LOGP = 11
-CURRENT_ENERGY = 12
-CANDIDATE_LOGP = 13
-CANDIDATE_ENERGY = 14
-CANDIDATE_INDEX = 15
-CANDIDATE_WEIGHT = 16
+# Those that become the statistics of a draw, in the order of `pellucid.inference.kernel.STATISTICS`.
+RECORD = 2
+ACCEPTANCE = RECORD + sampler.ACCEPTANCE_RATE
+STEP_SIZE = RECORD + sampler.STEP_SIZE
+STEP_SIZE_BAR = RECORD + sampler.STEP_SIZE_BAR
+STEPS = RECORD + sampler.N_STEPS
+DEPTH = RECORD + sampler.TREE_DEPTH
+DIVERGED_HERE = RECORD + sampler.DIVERGING
+REACHED_LIMIT = RECORD + sampler.REACHED_MAX_TREEDEPTH
+CURRENT_ENERGY = RECORD + sampler.ENERGY
+ENERGY_ERROR = RECORD + sampler.ENERGY_ERROR
+LARGEST_ERROR = RECORD + sampler.MAX_ENERGY_ERROR
+CURRENT_LOGP = RECORD + sampler.LP
+INDEX = RECORD + sampler.INDEX_IN_TRAJECTORY
+RECORDED = len(sampler.STATISTICS)
+# The others.
+START_ENERGY = RECORD + RECORDED
+SYMMETRIC_ACCEPTANCE = START_ENERGY + 1
+CANDIDATE_LOGP = START_ENERGY + 2
+CANDIDATE_ENERGY = START_ENERGY + 3
+CANDIDATE_INDEX = START_ENERGY + 4
+CANDIDATE_WEIGHT = START_ENERGY + 5
 
 # Scalars of the adaptation of step size and metric.
-STEP_SIZE = 17
-LOG_STEP_SIZE_BAR = 18
-LOG_CENTRE = 19
-MEAN_ERROR = 20
-UPDATES = 21
-FOREGROUND_COUNT = 22
-BACKGROUND_COUNT = 23
-SCALAR_CELLS = 24
+LOG_STEP_SIZE_BAR = START_ENERGY + 6
+LOG_CENTRE = START_ENERGY + 7
+MEAN_ERROR = START_ENERGY + 8
+UPDATES = START_ENERGY + 9
+FOREGROUND_COUNT = START_ENERGY + 10
+BACKGROUND_COUNT = START_ENERGY + 11
+SCALAR_CELLS = START_ENERGY + 12
 
 
 def slot_count(max_treedepth: int) -> int:

@@ -55,26 +55,27 @@ def new_state(start: ArrayLike, max_treedepth: int, key: Iterable[SupportsIndex]
 def start_trajectory(workspace: Array, scalars: Array, stream: IntArray, d: i64) -> None:
     """A trajectory of one state: the current one, with a new momentum."""
     momentum = workspace[layout.FORWARD_MOMENTUM * d :]
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
-    kinetic = draw_momentum(stream, momentum, workspace[layout.MOMENTUM_SCALE * d :], inverse_mass, d)
-    copy(momentum, workspace[layout.BACKWARD_MOMENTUM * d :], d)
+    kinetic = draw_momentum(stream, momentum, d)
+    copy(workspace[layout.POSITION * d :], workspace[layout.FORWARD_POSITION * d :], 2 * d)  # and the gradient
+    copy(workspace[layout.FORWARD_POSITION * d :], workspace[layout.BACKWARD_POSITION * d :], 3 * d)  # and the momentum
     copy(momentum, workspace[layout.MOMENTUM_SUM * d :], d)
-    copy(workspace[layout.POSITION * d :], workspace[layout.FORWARD_POSITION * d :], d)
-    copy(workspace[layout.POSITION * d :], workspace[layout.BACKWARD_POSITION * d :], d)
-    copy(workspace[layout.GRADIENT * d :], workspace[layout.FORWARD_GRADIENT * d :], d)
-    copy(workspace[layout.GRADIENT * d :], workspace[layout.BACKWARD_GRADIENT * d :], d)
     energy = kinetic - scalars[layout.CURRENT_LOGP]
     scalars[layout.START_ENERGY] = energy
     scalars[layout.CURRENT_ENERGY] = energy
-    for i in range(layout.ACCEPTANCE, layout.INDEX + 1):
-        scalars[i] = 0.0
+    scalars[layout.ACCEPTANCE] = 0.0
+    scalars[layout.SYMMETRIC_ACCEPTANCE] = 0.0
+    scalars[layout.STEPS] = 0.0
+    scalars[layout.DEPTH] = 0.0
+    scalars[layout.DIVERGED_HERE] = 0.0
+    scalars[layout.REACHED_LIMIT] = 0.0
+    scalars[layout.LARGEST_ERROR] = 0.0
+    scalars[layout.INDEX] = 0.0
 
 
 @kernel(cold=True)
 def take_candidate(workspace: Array, scalars: Array, d: i64) -> None:
     """Move to the state drawn from the newest tree."""
-    copy(workspace[layout.CANDIDATE_POSITION * d :], workspace[layout.POSITION * d :], d)
-    copy(workspace[layout.CANDIDATE_GRADIENT * d :], workspace[layout.GRADIENT * d :], d)
+    copy(workspace[layout.CANDIDATE_POSITION * d :], workspace[layout.POSITION * d :], 2 * d)  # and the gradient
     scalars[layout.CURRENT_LOGP] = scalars[layout.CANDIDATE_LOGP]
     scalars[layout.CURRENT_ENERGY] = scalars[layout.CANDIDATE_ENERGY]
     scalars[layout.INDEX] = scalars[layout.CANDIDATE_INDEX]
@@ -145,21 +146,13 @@ def transition(
 @kernel(cold=True)
 def record_statistics(statistics: Array, stride: i64, scalars: Array) -> None:
     """Write the statistics of the last transition, `stride` apart."""
-    statistics[sampler.ACCEPTANCE_RATE * stride] = scalars[layout.ACCEPTANCE]
-    statistics[sampler.STEP_SIZE * stride] = scalars[layout.STEP_SIZE]
-    statistics[sampler.STEP_SIZE_BAR * stride] = math.exp(scalars[layout.LOG_STEP_SIZE_BAR])
-    statistics[sampler.N_STEPS * stride] = scalars[layout.STEPS]
-    statistics[sampler.TREE_DEPTH * stride] = scalars[layout.DEPTH]
-    statistics[sampler.DIVERGING * stride] = scalars[layout.DIVERGED_HERE]
-    statistics[sampler.REACHED_MAX_TREEDEPTH * stride] = scalars[layout.REACHED_LIMIT]
-    statistics[sampler.ENERGY * stride] = scalars[layout.CURRENT_ENERGY]
-    statistics[sampler.ENERGY_ERROR * stride] = scalars[layout.CURRENT_ENERGY] - scalars[layout.START_ENERGY]
-    statistics[sampler.MAX_ENERGY_ERROR * stride] = scalars[layout.LARGEST_ERROR]
-    statistics[sampler.LP * stride] = scalars[layout.CURRENT_LOGP]
-    statistics[sampler.INDEX_IN_TRAJECTORY * stride] = scalars[layout.INDEX]
+    scalars[layout.STEP_SIZE_BAR] = math.exp(scalars[layout.LOG_STEP_SIZE_BAR])
+    scalars[layout.ENERGY_ERROR] = scalars[layout.CURRENT_ENERGY] - scalars[layout.START_ENERGY]
+    for k in range(layout.RECORDED):
+        statistics[k * stride] = scalars[layout.RECORD + k]
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def start_chain(
     density: Density,
     context: Pointer,

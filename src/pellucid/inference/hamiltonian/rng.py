@@ -62,7 +62,7 @@ def new_stream(key: Iterable[SupportsIndex]) -> IntArray:
     return stream
 
 
-@kernel
+@kernel(cold=True)
 def count_up(counter: IntArray) -> None:
     """Add one to the 256-bit counter."""
     for i in range(4):
@@ -71,7 +71,7 @@ def count_up(counter: IntArray) -> None:
             return
 
 
-@kernel
+@kernel(cold=True)
 def make_words(stream: IntArray) -> None:
     """Count up, and turn counter and key into four words by ten rounds of multiplication and exclusive or."""
     count_up(stream[COUNTER:])

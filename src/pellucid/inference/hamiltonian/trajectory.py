@@ -6,6 +6,7 @@ state and the sum of all momenta are kept. Momenta are written once, where they 
 by exchanging numbers of vectors.
 
 A tree turns back where the velocity v at either end points against the way rho from one end to the other: v . rho <= 0.
+In the coordinates of the momenta the velocity is the momentum itself, see `metric`.
 The way is the sum of the momenta, those of the ends counting half, which to the order of the integrator is the
 displacement (Hoffman and Gelman 2014; Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", appendix
 A.4.2, who counts the ends fully and so notices turns in short trajectories later). As in Stan, the same is asked of the
@@ -48,20 +49,6 @@ def copy(source: Array, target: Array, d: i64) -> None:
 
 
 @kernel
-def join_leaves(left: Array, right: Array, total: Array, inverse_mass: Array, d: i64) -> i64:
-    """Write the sum of two momenta; 1 if the tree of these two states turns back, else 0."""
-    at_left = 0.0
-    at_right = 0.0
-    for i in range(d):
-        rho = left[i] + right[i]
-        velocity_sum = inverse_mass[i] * rho
-        total[i] = rho
-        at_left += left[i] * velocity_sum
-        at_right += right[i] * velocity_sum
-    return 0 if at_left > 0.0 and at_right > 0.0 else 1
-
-
-@kernel
 def join_trees(
     left_first: Array,
     left_last: Array,
@@ -69,7 +56,6 @@ def join_trees(
     right_first: Array,
     right_last: Array,
     right_sum: Array,
-    inverse_mass: Array,
     d: i64,
 ) -> i64:
     """Add the sum of momenta of the right tree to that of the left; 1 if the whole turns back, else 0."""
@@ -80,19 +66,17 @@ def join_trees(
     right_at_previous = 0.0
     right_at_last = 0.0
     for i in range(d):
-        first = inverse_mass[i] * left_first[i]
-        last = inverse_mass[i] * right_last[i]
         total = left_sum[i] + right_sum[i]
         rho = total - 0.5 * (left_first[i] + right_last[i])
         left_rho = left_sum[i] + 0.5 * (right_first[i] - left_first[i])
         right_rho = right_sum[i] + 0.5 * (left_last[i] - right_last[i])
         left_sum[i] = total
-        whole_at_first += first * rho
-        whole_at_last += last * rho
-        left_at_first += first * left_rho
-        left_at_next += inverse_mass[i] * right_first[i] * left_rho
-        right_at_previous += inverse_mass[i] * left_last[i] * right_rho
-        right_at_last += last * right_rho
+        whole_at_first += left_first[i] * rho
+        whole_at_last += right_last[i] * rho
+        left_at_first += left_first[i] * left_rho
+        left_at_next += right_first[i] * left_rho
+        right_at_previous += left_last[i] * right_rho
+        right_at_last += right_last[i] * right_rho
     whole = whole_at_first > 0.0 and whole_at_last > 0.0
     left = left_at_first > 0.0 and left_at_next > 0.0
     right = right_at_previous > 0.0 and right_at_last > 0.0
@@ -102,11 +86,10 @@ def join_trees(
 @kernel(cold=True)
 def join_upwards(workspace: Array, slots: IntArray, level: i64, d: i64) -> i64:
     """Join the newest leaf, kept as the last of `level`, with the waiting trees below that level; 1 if one turns."""
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
     newest = vector(workspace, slots, layout.LAST + layout.SLOTS_PER_LEVEL * level, d)
-    turns = join_leaves(
-        vector(workspace, slots, layout.LAST, d), newest, vector(workspace, slots, layout.CARRY_SUM, d), inverse_mass, d
-    )
+    single = vector(workspace, slots, layout.LAST, d)
+    copy(single, vector(workspace, slots, layout.CARRY_SUM, d), d)
+    turns = join_trees(single, single, vector(workspace, slots, layout.CARRY_SUM, d), newest, newest, newest, d)
     exchange(slots, layout.CARRY_FIRST, layout.LAST)
     for k in range(1, level):
         if turns == 0:
@@ -118,7 +101,6 @@ def join_upwards(workspace: Array, slots: IntArray, level: i64, d: i64) -> i64:
                 vector(workspace, slots, layout.CARRY_FIRST, d),
                 newest,
                 vector(workspace, slots, layout.CARRY_SUM, d),
-                inverse_mass,
                 d,
             )
             exchange(slots, layout.CARRY_FIRST, layout.FIRST + at)
@@ -158,7 +140,7 @@ def grow(
     The end's position and gradient move along; `index` is its place in the trajectory. The weights of the states are
     summed relative to the largest (at least that of the start), so nothing overflows.
     """
-    inverse_mass = workspace[layout.INVERSE_MASS * d :]
+    scale = workspace[layout.SCALE * d :]
     direction = 1
     if step < 0.0:
         direction = -1
@@ -168,7 +150,7 @@ def grow(
     for n in range(leaves):
         level = trailing_ones(n)
         newest = vector(workspace, slots, layout.LAST + layout.SLOTS_PER_LEVEL * level, d)
-        status = leapfrog(density, context, step, position, gradient, previous, newest, inverse_mass, scalars, d)
+        status = leapfrog(density, context, step, position, gradient, previous, newest, scale, scalars, d)
         scalars[layout.STEPS] += 1.0
         if status < 0:
             return status
@@ -211,8 +193,6 @@ def join_trajectory(near: Array, far: Array, level: i64, workspace: Array, slots
     if level > 0:
         first = vector(workspace, slots, layout.FIRST + layout.SLOTS_PER_LEVEL * level, d)
         total = vector(workspace, slots, layout.SUM + layout.SLOTS_PER_LEVEL * level, d)
-    turns = join_trees(
-        far, near, workspace[layout.MOMENTUM_SUM * d :], first, last, total, workspace[layout.INVERSE_MASS * d :], d
-    )
+    turns = join_trees(far, near, workspace[layout.MOMENTUM_SUM * d :], first, last, total, d)
     copy(last, near, d)
     return turns
