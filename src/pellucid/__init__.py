@@ -69,7 +69,9 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         BinaryMetropolis,
         CategoricalGibbsMetropolis,
         CompoundStep,
+        DEMetropolis,
         DEMetropolisZ,
+        HamiltonianMC,
         Metropolis,
         Slice,
     )
@@ -145,8 +147,8 @@ MODULES = {
     "pellucid.inference.rules": "EffectiveDraws StoppingRule TimeBudget",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.steps.methods": (
-        "NUTS BinaryGibbsMetropolis BinaryMetropolis CategoricalGibbsMetropolis CompoundStep DEMetropolisZ "
-        "Metropolis Slice"
+        "NUTS BinaryGibbsMetropolis BinaryMetropolis CategoricalGibbsMetropolis CompoundStep DEMetropolis "
+        "DEMetropolisZ HamiltonianMC Metropolis Slice"
     ),
     "pellucid.inference.store": "open_run",
     "pellucid.inference.summary": "summary",

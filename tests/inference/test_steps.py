@@ -40,7 +40,7 @@ def test_counts_by_metropolis_follow_their_law():
     p = stats.poisson(3.0).pmf(k)
     found = frequencies(result.posterior["k"], k)
     assert (np.abs(found - p) < 4 * error_of_frequencies(result, "k", p)).all()
-    assert set(result.sample_stats) == {"lp", "accept_k"}, "there are no trajectories to tell of"
+    assert set(result.sample_stats) == {"lp", "accept", "accept_k"}, "there are no trajectories to tell of"
     np.testing.assert_allclose(result.sample_stats["lp"], stats.poisson(3.0).logpmf(result.posterior["k"]), rtol=1e-12)
 
 
@@ -118,6 +118,106 @@ def test_differences_of_past_draws_follow_a_correlated_posterior():
     assert abs(np.corrcoef(draws.reshape(-1, 2).T)[0, 1] - 0.95) < 0.02
 
 
+METHODS = {
+    "HMC": lambda: (pm.HamiltonianMC(), {"chains": 4}),
+    "HMC, short": lambda: (pm.HamiltonianMC(path_length=0.7, target_accept=0.9), {"chains": 4}),
+    "population": lambda: (pm.DEMetropolis(), {"chains": 8}),
+    "metropolis": lambda: (pm.Metropolis(), {"draws": 8000, "chains": 4}),
+    "slice": lambda: (pm.Slice(), {"draws": 4000, "chains": 4}),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", METHODS)
+def test_quantiles_of_a_correlated_normal_are_met(name, seed):
+    """The share of draws below a known quantile is its level, within 4.5 Monte Carlo errors of that share."""
+    with pm.Model():
+        pm.MvNormal("x", [1.0, -1.0], cov=[[1.0, 0.8], [0.8, 1.0]])
+        step, options = METHODS[name]()
+        result = sample(step=step, random_seed=seed, **{"draws": 3000, "tune": 1000, **options})
+    x = result.posterior["x"].values
+    directions = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, -1.0]])
+    spreads = np.sqrt([1.0, 1.0, 3.6, 0.4])
+    for direction, spread in zip(directions, spreads, strict=True):
+        along = ((x - [1.0, -1.0]) @ direction) / spread
+        for level in (0.05, 0.5, 0.9):
+            below = (along < stats.norm.ppf(level)).astype(float)
+            error = np.sqrt(level * (1 - level) / float(np.asarray(pm.ess(below))))
+            assert abs(below.mean() - level) < 4.5 * error, (direction, level)
+
+
+def test_hmc_tells_of_its_trajectories():
+    with pm.Model():
+        pm.Normal("x", shape=3)
+        result = sample(step=pm.HamiltonianMC(path_length=1.5, max_steps=3), draws=300)
+        tiny = sample(step=pm.HamiltonianMC(path_length=1e-9), draws=20)
+    told = result["sample_stats"]
+    assert {"acceptance_rate", "accepted", "path_length", "n_steps", "diverging", "energy", "lp"} <= set(told)
+    assert "tree_depth" not in told
+    assert int(told["n_steps"].max()) <= 3
+    assert result.posterior.attrs["target_accept"] == 0.65
+    moved = (np.diff(result.posterior["x"].values, axis=1) != 0).all(-1)
+    np.testing.assert_array_equal(moved, told["accepted"].values[:, 1:])
+    np.testing.assert_allclose(told["lp"], stats.norm.logpdf(result.posterior["x"]).sum(-1), rtol=1e-9)
+    assert (tiny["sample_stats"]["n_steps"] == 1).all()
+
+
+def test_hmc_stays_where_trajectories_diverge():
+    with pm.Model():
+        x = pm.Flat("x", initval=0.5)
+        pm.Potential("walls", -(x**2) / 2 + pt.log(pt.switch(pt.abs(x) < 1.0, 1.0, 0.0)))
+        result = sample(step=pm.HamiltonianMC(), draws=500, init="adapt_diag")
+    assert np.abs(result.posterior["x"]).max() < 1
+    told = result["sample_stats"]
+    assert int(told["diverging"].sum()) > 0
+    assert not told["accepted"].values[told["diverging"].values].any()
+
+
+def test_hmc_beside_draws_of_groups_agrees_with_nuts():
+    def run(step):
+        with pm.Model():
+            z = pm.Bernoulli("z", 0.4, shape=2)
+            mu = pm.Normal("mu", 0.0, 2.0)
+            pm.Normal("y", mu + 2.0 * z, 1.0, observed=[-1.0, 2.5])
+            return sample(step=step(), draws=3000)
+
+    hmc, nuts = run(pm.HamiltonianMC), run(lambda: None)
+    for name in ("mu", "z"):
+        a, b = hmc.posterior[name].values.astype(float), nuts.posterior[name].values.astype(float)
+        error = np.hypot(np.asarray(pm.mcse(a)), np.asarray(pm.mcse(b)))
+        assert (np.abs(a.mean((0, 1)) - b.mean((0, 1))) < 4 * error).all()
+    assert {"accept_z", "accept", "path_length"} <= set(hmc["sample_stats"])
+
+
+def test_a_population_moves_whole_numbers_and_shows_the_same_draws_on_any_cores(caplog):
+    def run(cores, **options):
+        with pm.Model():
+            pm.Poisson("k", 9.0, shape=2)
+            return sample(step=pm.DEMetropolis(), chains=8, cores=cores, **options)
+
+    one, many = (run(cores, draws=100, tune=100) for cores in (1, 4))
+    assert one["posterior"].equals(many["posterior"])
+    draws = run(None, draws=8000, tune=1000).posterior["k"].values.astype(float)
+    assert (np.abs(draws.mean((0, 1)) - 9.0) < 4 * np.asarray(pm.mcse(draws))).all()
+    caplog.set_level(logging.WARNING, "pellucid")
+    with pm.Model():
+        pm.Normal("x", shape=4)
+        with pytest.raises(ValueError, match=r"DEMetropolis moves x by .* three; got chains=2"):
+            sample(step=pm.DEMetropolis())
+        sample(step=pm.DEMetropolis(), chains=3, draws=10)
+    assert "more chains than coordinates: 3 chains move 4 coordinates (x)" in caplog.text
+
+
+def test_a_population_goes_on_from_its_store(tmp_path):
+    with pm.Model():
+        pm.Normal("x", shape=2)
+        options = {"step": pm.DEMetropolis(), "chains": 5, "tune": 50}
+        whole = sample(draws=80, **options)
+        sample(draws=40, trace=tmp_path / "run.zarr", **options)
+        longer = sample(draws=80, resume=tmp_path / "run.zarr", step=options["step"])
+    np.testing.assert_array_equal(longer["posterior"]["x"], whole["posterior"]["x"])
+
+
 def test_draws_do_not_depend_on_cores_and_tuning_can_be_kept():
     with pm.Model():
         z = pm.Bernoulli("z", 0.4, shape=3)
@@ -162,6 +262,8 @@ REFUSED = {
     "flips of counts": (lambda: pm.BinaryMetropolis(["k"]), ValueError, "BinaryMetropolis cannot sample 'k'"),
     "unknown": (lambda: pm.Slice(["q"]), ValueError, "q is no free random variable of the model; those are x, y, k"),
     "twice": (lambda: [pm.Slice(["x"]), pm.Metropolis(["x"])], ValueError, "'x' has two step methods"),
+    "path of no length": (lambda: pm.HamiltonianMC(path_length=0.0), ValueError, "path_length above 0"),
+    "NUTS and HMC": (lambda: [pm.NUTS(["x"]), pm.HamiltonianMC(["y"])], ValueError, r"NUTS\(x\) leaves out y"),
     "half of NUTS": (lambda: pm.NUTS(["x"]), ValueError, r"NUTS\(x\) leaves out y"),
     "setting": (lambda: pm.Slice(["x"], width=2), TypeError, "Slice has no setting width; it has w"),
     "no method": (lambda: "nuts", TypeError, "step must be a step method"),

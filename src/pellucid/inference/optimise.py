@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.compile.callback import compile_density, density_function
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.result import data_groups
-from pellucid.inference.sample import explain, start_point
+from pellucid.inference.starts import explain, start_point
 from pellucid.inference.trace import draft, grow
 from pellucid.model.check import SamplingError
 from pellucid.model.context import here, modelcontext
@@ -139,6 +139,12 @@ def find_MAP(
     found = climb(ground, method, maxeval, options)
     values = values_at(owner, ground.at(found.x), include_transformed=include_transformed)
     return (values, found) if return_raw else values
+
+
+def find_mode(model: Model, start: Mapping[Any, Any], seed: int) -> dict[str, np.ndarray]:
+    """Where the posterior density, on the variables' own scales, is largest: the value variables' values by name."""
+    ground = surface(model, None, start, seed, jacobian=False, backend=None)
+    return ground.at(climb(ground, "L-BFGS-B", 5000, {}).x)
 
 
 def climb(ground: Surface, method: str, iterations: int, options: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.traverse import as_list
 from pellucid.inference.chains import ChainResults
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.trace import draft, grow
@@ -19,7 +20,7 @@ from pellucid.model.logprob import terms
 from pellucid.model.model import Model
 from pellucid.model.outputs import evaluate_draws
 
-OPTIONS = {"include_transformed", "log_likelihood", "coords", "dims"}
+OPTIONS = {"include_transformed", "log_likelihood", "log_prior", "save_warmup", "coords", "dims"}
 """What `idata_kwargs` may hold."""
 
 
@@ -106,14 +107,18 @@ def as_tree(run: Run, options: Mapping[str, Any]) -> Any:
     if options.get("include_transformed"):
         groups["unconstrained_posterior"] = run.unconstrained
         groups["warmup_unconstrained_posterior"] = run.warmup_unconstrained
-    if options.get("log_likelihood"):
-        groups["log_likelihood"] = log_likelihood(model, run.unconstrained)
-    return deferred_tree(
-        {**groups, **data_groups(model)},
-        coords={**coords_of(model.coords), **(options.get("coords") or {})},
-        dims={**model.named_vars_to_dims, **(options.get("dims") or {})},
-        attrs=run.attributes,
-    )
+    if not options.get("save_warmup", True):
+        groups = {name: group for name, group in groups.items() if not name.startswith("warmup_")}
+    dims = {**model.named_vars_to_dims, **(options.get("dims") or {})}
+    coords = {**coords_of(model.coords), **(options.get("coords") or {})}
+    drafts = draft({**groups, **data_groups(model)}, coords=coords, dims=dims, attrs=run.attributes)
+    for group, known, jacobian in (("log_likelihood", model.observed_RVs, True), ("log_prior", model.free_RVs, False)):
+        if options.get(group):
+            found = log_densities(model, group, known, options[group], run.unconstrained, jacobian=jacobian)
+            # The last axes of a multivariate variable, those of one draw, are summed over in its density.
+            shorter = {name: tuple(dims[name])[: a.ndim - 2] for name, a in found.items() if name in dims}
+            drafts |= draft({group: found}, coords=coords, dims=shorter, attrs=run.attributes)
+    return DeferredTree(partial(grow, drafts), drafts)
 
 
 def deferred_tree(groups: Mapping[str, Mapping[str, Any]], **how: Any) -> Any:
@@ -122,10 +127,26 @@ def deferred_tree(groups: Mapping[str, Mapping[str, Any]], **how: Any) -> Any:
     return DeferredTree(partial(grow, drafts), drafts)
 
 
-def log_likelihood(model: Model, unconstrained: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The log-probability of each observation at each draw."""
-    graphs = dict(zip([str(rv.name) for rv in model.observed_RVs], terms(model, model.observed_RVs), strict=True))
-    return evaluate_draws(model, graphs, unconstrained)
+def log_densities(
+    model: Model,
+    what: str,
+    known: Sequence[Any],
+    names: Any,
+    unconstrained: Mapping[str, np.ndarray],
+    *,
+    jacobian: bool,
+) -> dict[str, np.ndarray]:
+    """The log-probability of each element of some variables (True: all of them) at each draw."""
+    by_name = {str(rv.name): rv for rv in known}
+    listed = list(by_name) if names is True else [str(getattr(n, "name", n)) for n in as_list(names)]
+    missing = [n for n in listed if n not in by_name]
+    if missing:
+        raise ValueError(
+            f"idata_kwargs asks for the {what} of {', '.join(missing)}; it can be had of "
+            f"{', '.join(by_name) or 'none'}. {here()}"
+        )
+    graphs = terms(model, [by_name[n] for n in listed], jacobian=jacobian)
+    return evaluate_draws(model, dict(zip(listed, graphs, strict=True)), unconstrained)
 
 
 def data_groups(model: Model) -> dict[str, dict[str, np.ndarray]]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -22,75 +22,35 @@ from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.divergences import explain_divergences
 from pellucid.inference.memory import bytes_of_draws, machine_memory, warn_of_memory
+from pellucid.inference.options import DRAWS, TUNE, Settings, as_count, as_init, step_settings
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
 from pellucid.inference.rules import as_rule, draws_within_memory
+from pellucid.inference.starts import find_starts
 from pellucid.inference.steps.compound import CompoundDensity, run_compound
-from pellucid.inference.steps.methods import NUTS, StepMethod, assign
+from pellucid.inference.steps.methods import NUTS, GradientMethod, StepMethod, assign, methods_by_name
 from pellucid.inference.store import RunStore, open_run
 from pellucid.inference.trace import preload
 from pellucid.inference.watch import CallbackWatcher, RuleWatcher, Watchers
-from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
+from pellucid.model.check import SamplingError
 from pellucid.model.context import here, modelcontext
 from pellucid.model.density import Density
-from pellucid.model.feasible import prior_points
-from pellucid.model.initial import check_initval, initial_point
 from pellucid.model.model import Model
 from pellucid.stats import as_seed
 
 LOG = logging.getLogger("pellucid")
-PRIOR_TRIES = 100
-"""How many draws from the prior are tried where the usual start is impossible."""
-
-JITTER = {"auto": True, "jitter+adapt_diag": True, "jitter+adapt_diag_grad": True, "adapt_diag": False}
-"""The values of `init`, and whether they move the starts; the mass matrix is adapted in the same way by all."""
-
-IGNORED = {
-    "progressbar_theme", "quiet", "n_init", "keep_warning_stat", "mp_ctx", "blas_cores", "compile_kwargs",
-    "nuts_sampler", "nuts_sampler_kwargs",
-}  # fmt: skip
-"""Arguments of PyMC that have no meaning here, and do no harm."""
-
-
 LONG = 1.0
 """Seconds of sampling after which xarray is imported meanwhile; results of shorter runs import it when first read."""
-
-
-DRAWS = 1000
-REMEMBERED = ("draws", "tune", "chains", "seed", "target_accept", "max_treedepth")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run NUTS."""
-
-    draws: int
-    tune: int
-    chains: int
-    cores: int | None
-    seed: int
-    target_accept: float
-    max_treedepth: int
-    keep_tune: bool
-    progressbar: bool
-
-    def remembered(self) -> dict[str, Any]:
-        """What a run on disk must know to go on."""
-        return {name: getattr(self, name) for name in REMEMBERED}
-
-    def resumed(self, found: Mapping[str, Any]) -> Settings:
-        """The settings of a run on disk, with those of this call that change no draws."""
-        return replace(self, **{name: found[name] for name in REMEMBERED})
 
 
 def sample(
     draws: int | None = None,
     *,
-    tune: int = 1000,
+    tune: int | None = None,
     chains: int | None = None,
     cores: int | None = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: bool | str = True,
     var_names: Sequence[str] | None = None,
     initvals: Any = None,
     init: str = "auto",
@@ -105,9 +65,10 @@ def sample(
     trace: Any = None,
     resume: Any = None,
     callback: Callable[..., Any] | None = None,
-    target_accept: float = 0.8,
+    target_accept: float | None = None,
     max_treedepth: int = 10,
     backend: str | None = None,
+    quiet: bool = False,
     **options: Any,
 ) -> Any:
     """Draw from the posterior of a model: continuous variables with the No-U-Turn sampler, others as suits them.
@@ -123,13 +84,15 @@ def sample(
         Chains that run at the same time; by default as many as there are processors. Draws do not depend on it.
     random_seed : int, sequence of int, or numpy.random.Generator, optional
         The same seed gives the same draws.
-    progressbar : bool
+    progressbar : bool or str
+        PyMC's names of bars all mean the one line there is.
     var_names : sequence of str, optional
         The variables to keep; by default all free random variables and deterministics.
     initvals : dict or sequence of dicts (one per chain), optional
         Where to start, by variable or name; under the name of a value variable (``sigma_log__``) on its scale.
-    init : {"auto", "jitter+adapt_diag", "adapt_diag"}
-        Whether starts are moved by up to 1 in each unconstrained coordinate (not with "adapt_diag").
+    init : {"auto", "jitter+adapt_diag", "adapt_diag", "map", "jitter+map"}
+        Whether starts are moved by up to 1 in each unconstrained coordinate ("auto", and with "jitter"), and whether
+        they are searched for where the posterior density is largest ("map").
     jitter_max_retries : int
         How often to move a start again whose log-probability is not finite.
     discard_tuned_samples : bool
@@ -139,7 +102,9 @@ def sample(
     return_inferencedata : bool
         If False, a simple :class:`Trace` is returned.
     idata_kwargs : dict, optional
-        ``include_transformed=True`` adds the unconstrained draws, ``log_likelihood=True`` that of each observation.
+        ``include_transformed=True`` adds the unconstrained draws, ``log_likelihood=True`` (or a list of names) the
+        log-probability of each observation, ``log_prior=True`` that of each free variable; ``coords`` and ``dims``
+        override the model's.
     model : Model, optional
         By default that of the enclosing block.
     step : StepMethod or list of StepMethod, optional
@@ -158,13 +123,17 @@ def sample(
         ``callback(trace=..., draw=...)`` sees, at most ten times a second, the array of a chain's draws and its newest
         one; KeyboardInterrupt raised in it ends the run.
     target_accept : float
-        The acceptance rate that the step size is adapted to; higher ones take smaller steps.
+        The acceptance rate that the step size is adapted to, by default 0.8 (HamiltonianMC: 0.65); higher ones take
+        smaller steps.
     max_treedepth : int
         Trajectories have at most 2**max_treedepth steps.
     backend : {"llvm", "numpy"}, optional
+    quiet : bool
+        Show no progress, and log nothing about convergence.
     **options
-        ``nuts={"target_accept": ..., "max_treedepth": ...}`` in PyMC's spelling; other arguments of PyMC that do not
-        apply (`nuts_sampler`, `mp_ctx`, ...) are ignored, any other raises.
+        Settings of step methods in PyMC's spelling: ``nuts={"target_accept": 0.9}``, ``metropolis={"scaling": 2}``.
+        Any name of PyMC's samplers as `nuts_sampler` means the one here. Arguments of PyMC that have no meaning here
+        (`mp_ctx`, `blas_cores`, ...: see `pellucid.inference.options.NEEDLESS`) change nothing; any other raises.
 
     Returns
     -------
@@ -191,15 +160,19 @@ def sample(
     owner = modelcontext(model).root
     if not owner.free_RVs:
         raise ValueError(f"The model has no free random variables, so there is nothing to sample. {here()}")
-    methods = assign(owner, step)
-    nuts: dict[str, Any] = next((m.settings for m in methods if isinstance(m, NUTS)), {})
-    defaults = {"target_accept": target_accept, "max_treedepth": max_treedepth}
-    target_accept, max_treedepth = read_options(options, **{**defaults, **nuts})
+    start = as_init(init)
+    methods = assign(owner, step, step_settings(options, methods_by_name()))
+    along = next((m for m in methods if isinstance(m, GradientMethod)), None)
+    own: Mapping[str, Any] = along.settings if along is not None else {}
+    wanted_rate = own.get("target_accept", target_accept)
+    if wanted_rate is None:
+        wanted_rate = GradientMethod.target_accept if along is None else along.target_accept
     settings = Settings(
-        DRAWS if draws is None else as_count("draws", draws, 1), as_count("tune", tune),
+        DRAWS if draws is None else as_count("draws", draws, 1), as_count("tune", TUNE if tune is None else tune),
         as_count("chains", 4 if chains is None else chains, 1),
         cores if cores is None else as_count("cores", cores, 1),
-        as_seed(random_seed), target_accept, max_treedepth, not discard_tuned_samples, progressbar,
+        as_seed(random_seed), float(wanted_rate), int(own.get("max_treedepth", max_treedepth)),
+        not discard_tuned_samples, bool(progressbar) and not quiet,
     )  # fmt: skip
     begun = time.perf_counter()
     engine = Engine(owner, methods, backend)
@@ -218,7 +191,7 @@ def sample(
         states = store.states()
     if states is None:
         starts = find_starts(
-            owner, engine.density, engine.evaluate, settings=settings, initvals=initvals, moved=jitters(init),
+            owner, engine.density, engine.evaluate, settings=settings, initvals=initvals, init=start,
             retries=jitter_max_retries,
         )  # fmt: skip
     else:
@@ -236,7 +209,7 @@ def sample(
     else:
         found = collect(owner, engine.density, results, var_names)
     found.attributes = attributes(settings, time.perf_counter() - begun, results)
-    if compute_convergence_checks:
+    if compute_convergence_checks and not quiet:
         report_convergence(found)
     if store is not None:
         return DeferredTree(partial(open_run, store.path), None)
@@ -279,121 +252,6 @@ class Engine:
         if isinstance(self.density, CompoundDensity):
             return run_all(self.density, starts, settings, watcher, states)
         return run_nuts(self.density, self.compiled, starts, settings, watcher, states)
-
-
-def as_count(what: str, value: Any, least: int = 0) -> int:
-    """A whole number that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}.")
-    return int(value)
-
-
-def jitters(init: str) -> bool:
-    """Whether the starts are to be moved."""
-    if init not in JITTER:
-        raise ValueError(f"init is one of {', '.join(JITTER)}, not {init!r}.")
-    return JITTER[init]
-
-
-def read_options(options: Mapping[str, Any], target_accept: float, max_treedepth: int) -> tuple[float, int]:
-    """PyMC's other arguments: settings of NUTS are read, harmless ones ignored, all others refused."""
-    nuts = {**(options.get("nuts") or {}), **(options.get("nuts_kwargs") or {})}
-    for name in options:
-        if name not in {*IGNORED, "nuts", "nuts_kwargs"}:
-            raise TypeError(f"sample() has no argument {name!r}. {here()}")
-    unknown = set(nuts) - {"target_accept", "max_treedepth"}
-    if unknown:
-        raise TypeError(f"NUTS has no setting {', '.join(sorted(unknown))}; it has target_accept and max_treedepth.")
-    return float(nuts.get("target_accept", target_accept)), int(nuts.get("max_treedepth", max_treedepth))
-
-
-# Starting points.
-
-
-def find_starts(
-    model: Model, density: Any, evaluate: Any, *, settings: Settings, initvals: Any, moved: bool, retries: int
-) -> np.ndarray:
-    """One start per chain where log-density and gradient are finite, shape (chains, d)."""
-    given = split_initvals(initvals, settings.chains)
-    streams = [np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)) for chain in range(settings.chains)]
-    find = partial(find_start, model, density, evaluate, moved=moved, retries=retries)
-    return np.stack([find(values, seeds) for values, seeds in zip(given, streams, strict=True)])
-
-
-def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
-    """The initial values of each chain."""
-    if initvals is None or isinstance(initvals, Mapping):
-        return [initvals or {}] * chains
-    if len(initvals) != chains:
-        raise ValueError(f"initvals is one dict, or one for each of {chains} chains; got {len(initvals)}. {here()}")
-    return [i or {} for i in initvals]
-
-
-def find_start(
-    model: Model,
-    density: Any,
-    evaluate: Any,
-    initvals: Mapping[Any, Any],
-    seeds: np.random.SeedSequence,
-    *,
-    moved: bool,
-    retries: int,
-) -> np.ndarray:
-    """The start of one chain: moved at random until log-density and gradient are finite."""
-    generator = np.random.Generator(np.random.Philox(seeds))
-    base = density.pack(start_point(model, initvals, int(generator.integers(2**63))))
-    x = base
-    for _ in range(max(retries, 1) if moved else 1):
-        x = base + density.spread * generator.uniform(-1.0, 1.0, base.size) if moved else base
-        logp, slope = evaluate(x)
-        if np.isfinite(logp) and np.isfinite(slope).all():
-            return x
-    told = initvals or not moved
-    for point in () if told else prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
-        tried = density.pack(point)
-        logp, slope = evaluate(tried)
-        if np.isfinite(logp) and np.isfinite(slope).all():
-            LOG.info("The usual start is impossible (model.start_report() says why): started at a draw from the prior.")
-            return tried
-    raise SamplingError(explain(model, density, base, x))
-
-
-def explain(model: Model, density: Any, base: np.ndarray, moved: np.ndarray) -> str:
-    """Why no start was found: what is wrong at the unmoved one, or else at the last one tried."""
-    for x in (base, moved):
-        point = {name: np.asarray(v) for name, v in density.split(x).items()}
-        findings = find_problems(model, point) or gradient_problems(model, point)
-        if findings:
-            return start_message(model, point, findings)
-    return (
-        "The model's log-probability is not finite near its starting point, although it is at that point: "
-        "pass init='adapt_diag', or initvals."
-    )
-
-
-def start_point(model: Model, initvals: Mapping[Any, Any], seed: int) -> dict[str, np.ndarray]:
-    """The initial point with the user's values in it."""
-    own, unconstrained = {}, {}
-    values = {str(v.name): v for v in model.value_vars}
-    for key, value in initvals.items():
-        name = str(getattr(key, "name", key))
-        rv = model.named_vars.get(name)
-        if rv is not None and rv in model.free_RVs:
-            check_initval(rv, value, model.shapes[rv])
-            own[rv] = value
-        elif name in values:
-            unconstrained[name] = value
-        else:
-            known = ", ".join(map(str, model.free_RVs))
-            raise ValueError(
-                f"initvals has a value for {name!r}, which is no free random variable of the model: those are "
-                f"{known}. {here()}"
-            )
-    point = initial_point(model, seed, own)
-    return {
-        n: np.broadcast_to(np.asarray(unconstrained[n], v.dtype), v.shape) if n in unconstrained else v
-        for n, v in point.items()
-    }
 
 
 # Running, and what is said about it.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from concurrent.futures import Future
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +21,11 @@ from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.inference import kernel as sampler
-from pellucid.inference.chains import Addresses, ChainResults, Plan, Watcher
+from pellucid.inference.chains import Addresses, ChainResults, Plan, Progress, Watcher
 from pellucid.inference.hamiltonian import nuts
 from pellucid.inference.steps import sweeps
-from pellucid.inference.steps.methods import NUTS, StepMethod, Values, possible_values
+from pellucid.inference.steps.methods import GradientMethod, HamiltonianMC, StepMethod, Values, possible_values
+from pellucid.model.context import here
 from pellucid.model.density import Layout
 from pellucid.model.logprob import check_closed, join, total
 from pellucid.rewrite.pipeline import rewrite_graph
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from pellucid.model.model import Model
     from pellucid.tensor.types import TensorVariable
 
+LOG = logging.getLogger("pellucid")
 _compiling = threading.Lock()
 
 
@@ -59,10 +64,10 @@ class Block:
 
 
 def blocks_of(methods: Sequence[StepMethod]) -> list[Block]:
-    """The blocks of all methods but NUTS."""
+    """The blocks of all methods that do not follow the gradient."""
     found = []
     for method in methods:
-        if isinstance(method, NUTS):
+        if isinstance(method, GradientMethod):
             continue
         if method.joint:
             for kind in ("f", "iub"):  # whole numbers are moved by other steps
@@ -88,7 +93,7 @@ class Part(Layout):
 
 
 class CompoundDensity(Part):
-    """The log-density of a model as two functions: of what NUTS moves, given the rest; and the other way round.
+    """The log-density of a model as two functions: of what moves along the gradient, given the rest; and the reverse.
 
     Each function reads the other's vector from memory that the chain owns: a shared variable, which is pointed at the
     chain's array when its context is made.
@@ -96,7 +101,9 @@ class CompoundDensity(Part):
     Attributes
     ----------
     dimension : int
-        The length of both vectors together; that of NUTS comes first.
+        The length of both vectors together; what moves along the gradient comes first.
+    hmc : HamiltonianMC or None
+        How that is moved, if not by NUTS.
     spread : ndarray
         How much of a jitter each coordinate gets: whole numbers none.
     """
@@ -105,7 +112,8 @@ class CompoundDensity(Part):
         check_closed(model)
         lengths = model.eval_rv_shapes()
         self.blocks = blocks_of(methods)
-        moved = [model.rvs_to_values[rv] for m in methods if isinstance(m, NUTS) for rv in m.vars]
+        self.hmc = next((m for m in methods if isinstance(m, HamiltonianMC)), None)
+        moved = [model.rvs_to_values[rv] for m in methods if isinstance(m, GradientMethod) for rv in m.vars]
         moved = [v for v in model.value_vars if v in moved]  # in the model's order, as everywhere
         rest = [v for block in self.blocks for v in block.values]
         super().__init__([*moved, *rest], [lengths[str(v.name)] for v in (*moved, *rest)])
@@ -159,6 +167,10 @@ class CompoundPlan(Plan):
         points = np.asarray(starts, np.float64)
         d, n = density.d, density.n
         super().__init__(points[:, :d], d, *run)
+        self.together = any(b.method.update == sweeps.POPULATION for b in density.blocks)
+        """Whether chains look at each other, and so step together."""
+        if self.together:
+            check_population(density, self.chains)
         self.density = density
         iterations = self.tune + self.count
         self.z = np.ascontiguousarray(points[:, d:])
@@ -178,7 +190,8 @@ class CompoundPlan(Plan):
             first, last = place[block.values[0]][0], place[block.values[-1]][1]
             low, count = block.possible
             row[:] = [block.method.update, first, last - first, block.whole, low, count, past]
-            scales[:, first:last] = block.method.scale()
+            # Steps of whole numbers must survive rounding.
+            scales[:, first:last] = max(block.method.scale(), LEAST_WHOLE) if block.whole else block.method.scale()
             past += iterations * (last - first) if block.method.update == sweeps.DIFFERENTIAL else 0
         return table, scales, past
 
@@ -201,8 +214,17 @@ class CompoundPlan(Plan):
         array, state = how.pass_array, self.states[chain]
         workspace, slots, scalars, stream = map(array, state)
         first = chain * (self.tune + self.count)
-        d, target = self.density.d, self.target_accept
+        d, target, hmc = self.density.d, self.target_accept, self.density.hmc
         address = self.density.nuts.address if self.density.nuts is not None else self.density.others.address
+
+        own = [
+            array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
+            array(self.statistics.reshape(-1)[first:]), self.statistics[0].size, array(self.progress[chain]),
+            self.density.others.address, contexts[1], array(self.table), len(self.table), array(self.z[chain]),
+            self.density.n, array(self.scales[chain]), array(self.scratch[chain]), array(self.histories[chain]),
+            array(self.z_draws[chain]), array(self.acceptances.reshape(-1)[first:]),
+            array(self.z), self.chains, chain, hmc.path_length if hmc else 0.0, hmc.max_steps if hmc else 0,
+        ]  # fmt: skip
 
         def start() -> int:
             if not d:
@@ -213,13 +235,8 @@ class CompoundPlan(Plan):
             if not self.density.native:  # the interpreter has no contexts; its chains run one after another
                 self.point_at(chain)
             return how.advance(
-                address, contexts[0], begin, end, self.tune, target, self.max_treedepth,
-                workspace, slots, scalars, stream, d,
-                array(self.tune_draws[chain]), int(self.keep_tune), array(self.draws[chain]),
-                array(self.statistics.reshape(-1)[first:]), self.statistics[0].size, array(self.progress[chain]),
-                self.density.others.address, contexts[1], array(self.table), len(self.table), array(self.z[chain]),
-                self.density.n, array(self.scales[chain]), array(self.scratch[chain]), array(self.histories[chain]),
-                array(self.z_draws[chain]), array(self.acceptances.reshape(-1)[first:]),
+                address, contexts[0], begin, end, self.tune, target, self.max_treedepth, workspace, slots, scalars,
+                stream, d, *own,
             )  # fmt: skip
 
         return start, advance
@@ -245,11 +262,64 @@ class CompoundPlan(Plan):
         return found
 
     def split(self, part: slice) -> dict[str, NDArray]:
-        """The statistics of a part of the iterations; without NUTS there are no trajectories to tell of."""
+        """The statistics of a part of the iterations: those that the methods have."""
         found = super().split(part)
-        kept = found if self.density.d else {"lp": found["lp"]}
+        if not self.density.d:
+            found = {"lp": found["lp"]}
+        elif self.density.hmc is not None:
+            accepted = found["index_in_trajectory"] != 0
+            found = {name: rows for name, rows in found.items() if name not in OF_TREES}
+            found |= {"accepted": accepted, "path_length": found["n_steps"] * found["step_size"]}
         rates = zip(self.density.blocks, self.acceptances, strict=True)
-        return kept | {f"accept_{block.name}": rows[:, part] for block, rows in rates}
+        return found | {f"accept_{block.name}": rows[:, part] for block, rows in rates} | self.acceptance(part)
+
+    def acceptance(self, part: slice) -> dict[str, NDArray]:
+        """The mean of the blocks' rates, under the name that ArviZ and PyMC have for it."""
+        return {"accept": self.acceptances[:, :, part].mean(axis=0)} if len(self.density.blocks) else {}
+
+    def report(self, running: list[Future]) -> list[Progress]:
+        """The progress of all chains, which have one job together where they step together."""
+        return super().report(running * self.chains if self.together else running)
+
+    def run_together(self, how: Any) -> None:
+        """Run all chains in this thread, one iteration of each at a time."""
+        kernels = [self.kernels(chain, how, None, None) for chain in range(self.chains)]
+        at = int(self.progress[:, sampler.ITERATIONS_DONE].min())
+        self.clock[:, 0] = time.perf_counter()
+        self.status[:] = [sampler.FINISHED if at else start() for start, _ in kernels]
+        for k, last in enumerate((self.tune, self.tune + self.count), start=1):
+            while not self.status.any() and at < last:
+                self.status[:] = [advance(at, at + 1) for _, advance in kernels]
+                at += 1
+                if self.snapshots is not None and not self.status.any():
+                    self.snapshots[:] = [self.pack(chain) for chain in range(self.chains)]
+            self.clock[:, k] = time.perf_counter()
+
+
+OF_TREES = ("tree_depth", "reached_max_treedepth", "index_in_trajectory")
+"""Statistics that only NUTS has."""
+FEWEST_CHAINS = 3
+LEAST_WHOLE = 0.6
+"""The least spread of the steps of whole numbers, of which then two in five are not 0."""
+
+
+def check_population(density: CompoundDensity, chains: int) -> None:
+    """Refuse so few chains that none has two others; warn where their differences cannot span the space."""
+    names = ", ".join(b.name for b in density.blocks if b.method.update == sweeps.POPULATION)
+    if chains < FEWEST_CHAINS:
+        raise ValueError(
+            f"DEMetropolis moves {names} by the difference of two other chains, so that there must be three; got "
+            f"chains={chains}. DEMetropolisZ needs one. {here()}"
+        )
+    if chains <= density.n:
+        LOG.warning(
+            "DEMetropolis should have more chains than coordinates: %d chains move %d coordinates (%s), and see no "
+            "directions but those between them. pass chains=%d, or take DEMetropolisZ.",
+            chains,
+            density.n,
+            names,
+            2 * density.n,
+        )
 
 
 def run_compound(
@@ -267,10 +337,9 @@ def run_compound(
     kernels = compiled_compound()
     how = Addresses(kernels["start_chain"].function, kernels["advance_compound"].function)
 
-    def job(chain: int) -> Any:
-        return lambda: plan.run(chain, how, None, None)
-
-    jobs = [job(c) for c in range(plan.chains)]
+    jobs = [partial(plan.run, chain, how, None, None) for chain in range(plan.chains)]
+    if plan.together:
+        jobs = [partial(plan.run_together, how)]
     with blas.single_thread():
         found = plan.complete(jobs, cores if density.native else 1, on_progress, watcher)
     for compiled, used in zip((density.nuts, density.others), zip(*plan.addresses, strict=True), strict=True):

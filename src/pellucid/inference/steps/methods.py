@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -42,20 +43,27 @@ class StepMethod:
 
     Attributes
     ----------
+    name : str
+        How settings of the method are called in `sample`, as in ``sample(nuts={...})``.
     update : int
-        The kind of sweep in `sweeps`; -1 for NUTS, which is none.
+        The kind of sweep in `sweeps`; -1 for those that follow the gradient.
     joint : bool
         Whether all variables are moved at once, and not one after another.
     """
 
+    name: ClassVar[str] = ""
     update: ClassVar[int] = -1
     joint: ClassVar[bool] = False
     ignored: ClassVar[frozenset[str]] = frozenset(
-        {"blocked", "tune", "tune_interval", "initial_point", "compile_kwargs"}
+        {"blocked", "tune", "tune_interval", "initial_point", "compile_kwargs", "rng"}
     )
+    refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """PyMC's settings that would change what is drawn, and why they are not offered."""
 
     def __init__(self, vars: Any = None, *, model: Model | None = None, **settings: Any):  # PyMC's name
         self.model = modelcontext(model).root
+        for name in self.refused.keys() & settings:
+            raise TypeError(f"{type(self).__name__} does not offer {name}: {self.refused[name]}. {here()}")
         unknown = set(settings) - self.ignored - set(self.accepted())
         if unknown:
             raise TypeError(
@@ -83,7 +91,26 @@ class StepMethod:
         return f"{type(self).__name__}({', '.join(str(v.name) for v in self.vars)})"
 
 
-class NUTS(StepMethod):
+class GradientMethod(StepMethod):
+    """A step method that moves continuous variables along trajectories; all of them together."""
+
+    target_accept: ClassVar[float] = 0.8
+    """The rate of acceptance that the step size is adapted to, unless another is asked for."""
+    ignored = StepMethod.ignored | {"scaling", "step_scale", "potential", "early_max_treedepth", "Emax", "is_cov"}
+    refused = MappingProxyType(
+        {
+            **dict.fromkeys(("gamma", "k", "t0"), "its step size is averaged with the constants of Hoffman and Gelman"),
+            "adapt_step_size": "its step size is always adapted; set target_accept",
+            "step_rand": "its step size needs no noise",
+        }
+    )
+
+    @classmethod
+    def can_sample(cls, rv: TensorVariable) -> bool:
+        return rv.dtype.startswith("float")
+
+
+class NUTS(GradientMethod):
     """The No-U-Turn sampler, for continuous variables; all of them together.
 
     Parameters
@@ -92,15 +119,54 @@ class NUTS(StepMethod):
         As for `sample`.
     """
 
-    ignored = StepMethod.ignored | {"scaling", "step_scale", "potential", "early_max_treedepth", "Emax", "is_cov"}
+    name = "nuts"
 
     @classmethod
     def accepted(cls) -> Sequence[str]:
         return "target_accept", "max_treedepth"
 
+
+class HamiltonianMC(GradientMethod):
+    """Hamiltonian Monte Carlo with trajectories of one length, for continuous variables; all of them together.
+
+    NUTS finds a good length by itself, and is the better choice but for comparisons and for studying.
+
+    Parameters
+    ----------
+    path_length : float
+        How long trajectories are, in standard deviations of the (unconstrained) variables; 2 by default.
+    max_steps : int
+        The most leapfrog steps of one trajectory, 1024 by default.
+    target_accept : float
+        The acceptance rate that the step size is adapted to, 0.65 by default.
+
+    Examples
+    --------
+    >>> import pellucid as pm
+    >>> with pm.Model():
+    ...     x = pm.Normal("x")
+    ...     result = pm.sample(200, tune=200, chains=2, step=pm.HamiltonianMC(), random_seed=1, progressbar=False)
+    >>> bool(result["sample_stats"]["accepted"].mean() > 0.3)
+    True
+    """
+
+    name = "hmc"
+
+    target_accept = 0.65
+
+    def __init__(self, vars: Any = None, *, model: Model | None = None, **settings: Any):
+        super().__init__(vars, model=model, **settings)
+        self.path_length = float(self.settings.get("path_length", 2.0))
+        self.max_steps = int(self.settings.get("max_steps", 1024))
+        if not self.path_length > 0.0 or self.max_steps < 1:
+            raise ValueError(
+                f"HamiltonianMC needs a path_length above 0 and max_steps of at least 1, not {self.path_length} and "
+                f"{self.max_steps}. {here()}"
+            )
+
     @classmethod
-    def can_sample(cls, rv: TensorVariable) -> bool:
-        return rv.dtype.startswith("float")
+    def accepted(cls) -> Sequence[str]:
+        return "path_length", "max_steps", "target_accept"
 
 
 class Metropolis(StepMethod):
@@ -112,6 +178,8 @@ class Metropolis(StepMethod):
         The standard deviation of the first proposals, 1 by default; each coordinate's own is tuned. Whole numbers move
         by a rounded step of at least 1.
     """
+
+    name = "metropolis"
 
     update = sweeps.METROPOLIS
     ignored = StepMethod.ignored | {"S", "proposal_dist", "mode"}
@@ -128,11 +196,35 @@ class Metropolis(StepMethod):
         return float(self.settings.get("scaling", 1.0))
 
 
+class DEMetropolis(Metropolis):
+    """Metropolis whose proposals are differences of two other chains, which follow the posterior's shape.
+
+    All variables given move at once, and all chains step by step together; there must be at least three, and should be
+    more than there are coordinates. Source: C. ter Braak, Statistics and Computing 16 (2006).
+
+    Parameters
+    ----------
+    scaling : float
+        The standard deviation of what is added to a difference, 0.001 by default.
+    """
+
+    name = "DEMetropolis"
+
+    update = sweeps.POPULATION
+    joint = True
+    ignored = Metropolis.ignored | {"lamb"}
+
+    def scale(self) -> float:
+        return float(self.settings.get("scaling", 0.001))
+
+
 class DEMetropolisZ(Metropolis):
     """Metropolis whose proposals are differences of past draws, which follow the posterior's shape.
 
     All variables given move at once. Source: C. ter Braak and J. Vrugt, Statistics and Computing 18 (2008).
     """
+
+    name = "DEMetropolisZ"
 
     update = sweeps.DIFFERENTIAL
     joint = True
@@ -148,8 +240,10 @@ class Slice(StepMethod):
         The first width of the slice, 1 by default; each coordinate's own is tuned.
     """
 
+    name = "slice"
+
     update = sweeps.SLICE
-    ignored = StepMethod.ignored | {"iter_limit"}
+    ignored = StepMethod.ignored | {"iter_limit", "max_steps"}
 
     @classmethod
     def accepted(cls) -> Sequence[str]:
@@ -166,6 +260,8 @@ class Slice(StepMethod):
 class BinaryMetropolis(StepMethod):
     """Metropolis for variables of zeros and ones: each element in turn is proposed to flip."""
 
+    name = "binary_metropolis"
+
     update = sweeps.FLIP
     ignored = StepMethod.ignored | {"scaling", "transit_p", "order"}
 
@@ -177,9 +273,13 @@ class BinaryMetropolis(StepMethod):
 class BinaryGibbsMetropolis(BinaryMetropolis):
     """The same under PyMC's other name."""
 
+    name = "binary_gibbs_metropolis"
+
 
 class CategoricalGibbsMetropolis(StepMethod):
     """Gibbs draws of variables with few possible values, each element from its exact conditional distribution."""
+
+    name = "categorical_gibbs_metropolis"
 
     update = sweeps.GIBBS
     ignored = StepMethod.ignored | {"proposal", "order"}
@@ -246,8 +346,13 @@ def possible_values(rv: TensorVariable) -> Values | None:
     return Values(int(first), int(last - first) + 1) if np.isfinite([first, last]).all() else None
 
 
-def assign(model: Model, step: Any) -> list[StepMethod]:
-    """A step method for every free variable: those that the user named, and for the others what suits them."""
+def assign(
+    model: Model, step: Any, settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> list[StepMethod]:
+    """A step method for every free variable: those that the user named, and for the others what suits them.
+
+    `settings` are those of the latter, by the names of methods.
+    """
     given = flatten(step)
     seen: dict[TensorVariable, StepMethod] = {}
     for method in given:
@@ -259,11 +364,16 @@ def assign(model: Model, step: Any) -> list[StepMethod]:
     chosen: dict[type[StepMethod], list[TensorVariable]] = {}
     for rv in rest:
         chosen.setdefault(next(m for m in AUTOMATIC if m.can_sample(rv)), []).append(rv)
-    methods = given + [cls(rvs, model=model) for cls, rvs in chosen.items()]
-    if sum(isinstance(m, NUTS) for m in methods) > 1:
-        named_nuts = next(m for m in given if isinstance(m, NUTS))
-        left = ", ".join(str(v) for v in chosen.get(NUTS, []))
-        raise ValueError(f"{named_nuts} leaves out {left}: name these for it too, or another step method. {here()}")
+    methods = given + [cls(rvs, model=model, **settings.get(cls.name, {})) for cls, rvs in chosen.items()]
+    for name in set(settings) - {cls.name for cls in chosen}:
+        raise ValueError(
+            f"sample got settings {name}={dict(settings[name])}, but gave that method nothing to sample: variables are "
+            f"sampled by {', '.join(map(repr, methods))}. Give settings to the step methods that you make. {here()}"
+        )
+    along = [m for m in methods if isinstance(m, GradientMethod)]
+    if len(along) > 1:
+        others = ", ".join(str(v) for m in along[1:] for v in m.vars)
+        raise ValueError(f"{along[0]} leaves out {others}: name these for it too, or another step method. {here()}")
     return methods
 
 
@@ -279,8 +389,13 @@ def flatten(step: Any) -> list[StepMethod]:
         return flatten(step.methods)
     if isinstance(step, (list, tuple)):
         return [m for s in step for m in flatten(s)]
-    known = ", ".join(cls.__name__ for cls in every_method())
+    known = ", ".join(cls.__name__ for cls in methods_by_name().values())
     raise TypeError(f"step must be a step method ({known}) or a list of them, not {step!r}. {here()}")
+
+
+def methods_by_name() -> dict[str, type[StepMethod]]:
+    """All step methods that can be named, by their names in `sample`."""
+    return {cls.name: cls for cls in every_method() if cls.name}
 
 
 def every_method(base: type[StepMethod] = StepMethod) -> list[type[StepMethod]]:

@@ -5,6 +5,7 @@ import math
 from pellucid.compile.llvm.kernel_language import Array, Density, IntArray, Pointer, f64, i64, kernel
 from pellucid.inference import kernel as sampler
 from pellucid.inference.hamiltonian import layout
+from pellucid.inference.hamiltonian.hmc import advance_hmc
 from pellucid.inference.hamiltonian.nuts import advance_chain
 from pellucid.inference.hamiltonian.rng import fill_normal, uniform
 from pellucid.inference.hamiltonian.trajectory import copy
@@ -27,6 +28,7 @@ FLIP = 1
 GIBBS = 2
 SLICE = 3
 DIFFERENTIAL = 4
+POPULATION = 5
 
 # What the scratch array holds before the gradient, which nobody reads.
 LOGP = 0
@@ -194,7 +196,7 @@ def slice_sample(
 
 
 @kernel(cold=True)
-def differential(
+def jump(
     density: Density,
     context: Pointer,
     block: IntArray,
@@ -202,33 +204,24 @@ def differential(
     scales: Array,
     scratch: Array,
     stream: IntArray,
-    history: Array,
-    past: i64,
+    a: Array,
+    b: Array,
+    factor: f64,
+    jitter: f64,
 ) -> f64:
-    """Metropolis on the whole block by a difference of two past draws (ter Braak and Vrugt 2008).
-
-    Every tenth proposal is the plain difference, which jumps between modes.
-    """
+    """Metropolis on the whole block by `factor` times the difference of two states, and a little noise."""
     count = block[COUNT]
     first = block[FIRST]
     current = scratch[CURRENT]
     noise = scratch[GRADIENT:]
-    own = history[block[HISTORY] :]
-    a = int(uniform(stream) * float(past))
-    b = int(uniform(stream) * float(past))
-    whole = uniform(stream) < 0.1
-    factor = 1.0 if whole else 2.38 / math.sqrt(2.0 * float(count))
     old = scratch[GRADIENT + count + 2 :]
     fill_normal(stream, noise, count + 1)
     for i in range(count):
         old[i] = z[first + i]
-        step = noise[i] * scales[first + i] * (JITTER if past > 1 else 1.0)
-        if past > 1:
-            step += factor * (own[a * count + i] - own[b * count + i])
+        step = noise[i] * scales[first + i] * jitter + factor * (a[i] - b[i])
         if block[WHOLE] == 1:
             step = float(math.floor(step + 0.5))
         z[first + i] = old[i] + step
-    scratch[CURRENT] = current
     logp_cell = scratch[LOGP:]
     status = density(z, logp_cell, scratch[GRADIENT + 2 * count + 4 :], context)
     if status < 0:
@@ -240,6 +233,59 @@ def differential(
         for i in range(count):
             z[first + i] = old[i]
     return accepted
+
+
+@kernel(inline=True)
+def jump_length(stream: IntArray, count: i64) -> f64:
+    """What differences are multiplied by: what suits a normal law; every tenth time 1, to jump between modes."""
+    return 1.0 if uniform(stream) < 0.1 else 2.38 / math.sqrt(2.0 * float(count))
+
+
+@kernel(cold=True)
+def differential(
+    density: Density,
+    context: Pointer,
+    block: IntArray,
+    z: Array,
+    scales: Array,
+    scratch: Array,
+    stream: IntArray,
+    history: Array,
+    past: i64,
+) -> f64:
+    """A jump by the difference of two past draws of the chain (ter Braak and Vrugt 2008)."""
+    own = history[block[HISTORY] :]
+    a = int(uniform(stream) * float(past)) * block[COUNT]
+    b = int(uniform(stream) * float(past)) * block[COUNT]
+    factor = jump_length(stream, block[COUNT]) if past > 1 else 0.0
+    jitter = JITTER if past > 1 and block[WHOLE] == 0 else 1.0  # which rounding must not undo
+    return jump(density, context, block, z, scales, scratch, stream, own[a:], own[b:], factor, jitter)
+
+
+@kernel(cold=True)
+def population(
+    density: Density,
+    context: Pointer,
+    block: IntArray,
+    z: Array,
+    scales: Array,
+    scratch: Array,
+    stream: IntArray,
+    everyone: Array,
+    chains: i64,
+    chain: i64,
+    n: i64,
+) -> f64:
+    """A jump by the difference between two other chains (ter Braak 2006), which stand still meanwhile."""
+    a = int(uniform(stream) * float(chains - 1))
+    a += 1 if a >= chain else 0
+    b = int(uniform(stream) * float(chains - 2))  # a whole number that is neither `a` nor `chain`
+    b += 1 if b >= min(a, chain) else 0
+    b += 1 if b >= max(a, chain) else 0
+    factor = jump_length(stream, block[COUNT])
+    first = everyone[a * n + block[FIRST] :]
+    second = everyone[b * n + block[FIRST] :]
+    return jump(density, context, block, z, scales, scratch, stream, first, second, factor, 1.0)
 
 
 @kernel(cold=True)
@@ -259,6 +305,10 @@ def sweep(
     scratch: Array,
     stream: IntArray,
     history: Array,
+    everyone: Array,
+    chains: i64,
+    chain: i64,
+    n: i64,
     iteration: i64,
     rate: f64,
 ) -> f64:
@@ -272,6 +322,8 @@ def sweep(
         return gibbs(density, context, block, z, scratch, stream)
     if kind == SLICE:
         return slice_sample(density, context, block, z, scales, scratch, stream, rate)
+    if kind == POPULATION:
+        return population(density, context, block, z, scales, scratch, stream, everyone, chains, chain, n)
     accepted = differential(density, context, block, z, scales, scratch, stream, history, iteration)
     remember(block, z, history, iteration)
     return accepted
@@ -308,50 +360,49 @@ def advance_compound(
     history: Array,
     z_draws: Array,
     acceptances: Array,
+    everyone: Array,
+    chains: i64,
+    chain: i64,
+    path_length: f64,
+    max_steps: i64,
 ) -> i64:
-    """Iterations of all step methods in turn: every block of z, then NUTS on the d other coordinates, if there are any.
+    """Iterations of all step methods in turn: every block of z, then the d other coordinates, if there are any.
 
     `density` is that of the d coordinates given z, whose array its context points at; `rest` that of z, given the
     position in `workspace`. The first arguments are those of `advance_chain`. Iteration i writes row i of `z_draws`,
-    and of `acceptances` column i of each block's row.
+    and of `acceptances` column i of each block's row. `everyone` holds the z of all chains. The d coordinates are moved
+    by trajectories of `path_length` in at most `max_steps` steps, or where that is 0 by NUTS.
     """
     for iteration in range(begin, end):
         if progress[sampler.STOP_REQUESTED] != 0:
             return sampler.STOPPED
-        scratch[CURRENT] = log_density(rest, rest_context, z, scratch)
+        if block_count > 0:
+            scratch[CURRENT] = log_density(rest, rest_context, z, scratch)
         rate = 2.0 / math.sqrt(float(iteration) + 4.0) if iteration < tune else 0.0
         for b in range(block_count):
             acceptances[b * stride + iteration] = sweep(
-                rest, rest_context, blocks[b * BLOCK_CELLS :], z, scales, scratch, stream, history, iteration, rate
-            )
+                rest, rest_context, blocks[b * BLOCK_CELLS :], z, scales, scratch, stream,
+                history, everyone, chains, chain, n, iteration, rate,
+            )  # fmt: skip
         if scratch[FAILURE] < 0.0:
             return int(scratch[FAILURE])
         copy(z, z_draws[iteration * n :], n)
         if d > 0:
-            logp = scalars[layout.CURRENT_LOGP :]
-            status = density(workspace[layout.POSITION * d :], logp, workspace[layout.GRADIENT * d :], context)
-            if status < 0:
-                return status
-            status = advance_chain(
-                density,
-                context,
-                iteration,
-                iteration + 1,
-                tune,
-                target_accept,
-                max_treedepth,
-                workspace,
-                slots,
-                scalars,
-                stream,
-                d,
-                tune_draws,
-                keep_tune,
-                draws,
-                statistics,
-                stride,
-                progress,
-            )
+            if block_count > 0:
+                logp = scalars[layout.CURRENT_LOGP :]
+                status = density(workspace[layout.POSITION * d :], logp, workspace[layout.GRADIENT * d :], context)
+                if status < 0:
+                    return status
+            if path_length > 0.0:
+                status = advance_hmc(
+                    density, context, iteration, tune, target_accept, path_length, max_steps, workspace,
+                    scalars, stream, d, tune_draws, keep_tune, draws, statistics, stride, progress,
+                )  # fmt: skip
+            else:
+                status = advance_chain(
+                    density, context, iteration, iteration + 1, tune, target_accept, max_treedepth, workspace,
+                    slots, scalars, stream, d, tune_draws, keep_tune, draws, statistics, stride, progress,
+                )  # fmt: skip
             if status != sampler.FINISHED:
                 return status
         else:

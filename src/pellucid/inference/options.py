@@ -1,0 +1,126 @@
+"""The arguments of `sample`: which mean what, which of PyMC's are needless here, and which are refused, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.model.context import here
+
+LOG = logging.getLogger("pellucid")
+
+DRAWS = 1000
+TUNE = 1000
+REMEMBERED = ("draws", "tune", "chains", "seed", "target_accept", "max_treedepth")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run NUTS."""
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+    seed: int
+    target_accept: float
+    max_treedepth: int
+    keep_tune: bool
+    progressbar: bool
+
+    def remembered(self) -> dict[str, Any]:
+        """What a run on disk must know to go on."""
+        return {name: getattr(self, name) for name in REMEMBERED}
+
+    def resumed(self, found: Mapping[str, Any]) -> Settings:
+        """The settings of a run on disk, with those of this call that change no draws."""
+        return replace(self, **{name: found[name] for name in REMEMBERED})
+
+
+class Init(NamedTuple):
+    """Where chains start: at the initial point or at the mode, and whether moved from there."""
+
+    moved: bool
+    mode: bool = False
+
+
+INITS = {
+    "auto": Init(True),
+    "jitter+adapt_diag": Init(True),
+    "jitter+adapt_diag_grad": Init(True),
+    "adapt_diag": Init(False),
+    "map": Init(False, mode=True),
+    "jitter+map": Init(True, mode=True),
+}
+"""The values of `init`. The mass matrix is learnt from draws and gradients in the same way after all of them."""
+
+DENSE = "NUTS learns a diagonal mass matrix here, from draws and gradients"
+APPROXIMATE = "chains need no approximation to start from here: NUTS finds its scales in a few dozen draws"
+REFUSED_INITS = {
+    "adapt_full": DENSE,
+    "jitter+adapt_full": DENSE,
+    "advi": APPROXIMATE,
+    "advi+adapt_diag": APPROXIMATE,
+    "advi_map": APPROXIMATE,
+}
+
+NEEDLESS = {
+    "progressbar_theme": "the progress line has no colours",
+    "n_init": "no approximation is fitted before sampling",
+    "keep_warning_stat": "divergences are explained from the draws themselves",
+    "mp_ctx": "chains are threads, not processes",
+    "blas_cores": "chains use one thread each for linear algebra",
+    "compile_kwargs": "there are no compilation modes; see `backend`",
+    "nuts_sampler_kwargs": "there is one NUTS, which is native code",
+}
+"""Arguments of PyMC that have no meaning here, and do no harm, and why."""
+
+SAMPLERS = {None, "pymc", "pellucid", "nutpie", "numpyro", "blackjax"}
+
+
+def as_count(what: str, value: Any, least: int = 0) -> int:
+    """A whole number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def as_init(init: str) -> Init:
+    """What a name of a way to start means."""
+    if init in REFUSED_INITS:
+        raise ValueError(f"init={init!r} is not offered: {REFUSED_INITS[init]}. Leave init out. {here()}")
+    if init not in INITS:
+        raise ValueError(f"init is one of {', '.join(INITS)}, not {init!r}. {here()}")
+    return INITS[init]
+
+
+def step_settings(options: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings of step methods among `sample`'s other arguments, by the method's name; all else is refused.
+
+    `known` are the names that step methods have there, such as ``nuts``.
+    """
+    check_sampler(options.get("nuts_sampler"))
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in options.items():
+        own = "nuts" if name == "nuts_kwargs" else name
+        if own in known:
+            found.setdefault(own, {}).update(value or {})
+        elif name not in NEEDLESS and name != "nuts_sampler":
+            raise TypeError(
+                f"sample() has no argument {name!r}. Settings of step methods are given as in nuts={{'max_treedepth': "
+                f"12}}, for {', '.join(known)}. {here()}"
+            )
+    return found
+
+
+def check_sampler(name: Any) -> None:
+    """Take the names of other samplers for the one there is, and say so."""
+    if name not in SAMPLERS:
+        known = ", ".join(sorted(repr(s) for s in SAMPLERS if s))
+        raise ValueError(f"nuts_sampler is one of {known}, not {name!r}; all mean pellucid's own NUTS. {here()}")
+    if name not in (None, "pymc", "pellucid"):
+        LOG.info("nuts_sampler=%r means pellucid's own NUTS, which is native code too.", name)
