@@ -5,6 +5,11 @@ import os
 import hypothesis
 import pytest
 
+import pellucid.tensor as pt
+
+# Tests walk the tables of ops, which must be whole whatever file they are in.
+pt.math.declare_all()
+
 # A deadline would make a test fail because the machine is busy.
 hypothesis.settings.register_profile("pellucid", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("pellucid")

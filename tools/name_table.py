@@ -83,6 +83,7 @@ def overview(names: list[Name]) -> list[str]:
 
 def callbacks() -> list[str]:
     """The elementwise functions that compiled code cannot compute itself."""
+    pt.math.declare_all()
     found = [name for name, op in ELEMENTWISE.items() if op.llvm is None and op.expansion is None]
     names = fill(", ".join(f"`{n}`" for n in sorted(found)), 118)
     ops = fill(", ".join(f"`{n}`" for n in sorted(ops_in_python())), 118)

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pellucid.graph.lazy import imported_on_use, places
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
@@ -86,6 +88,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.model import Model
     from pellucid.model.plates import model_to_graphviz
     from pellucid.model.reparametrise import non_centered
+    from pellucid.model.save import LoadError, SaveError, load_model, save_model
     from pellucid.model.structure import model_to_mermaid
     from pellucid.model.table import model_table
     from pellucid.model.transform import (
@@ -161,6 +164,7 @@ MODULES = {
     "pellucid.model.model": "Model",
     "pellucid.model.plates": "model_to_graphviz",
     "pellucid.model.reparametrise": "non_centered",
+    "pellucid.model.save": "LoadError SaveError load_model save_model",
     "pellucid.model.structure": "model_to_mermaid",
     "pellucid.model.table": "model_table",
     "pellucid.model.transform": (
@@ -188,25 +192,25 @@ SUBMODULES = (
 )
 """Parts of the package that are attributes of it."""
 
-_PLACES = {name: module for module, names in MODULES.items() for name in names.split()}
+_PLACES = places(MODULES)
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
+    """What is in no list of this file, or needs more than its import."""
     if name == "Model":  # a model will be sampled: compile the sampler while its user writes it
         import_module("pellucid.inference.chains").prepare()
-    if name in _PLACES:
-        found = getattr(import_module(_PLACES[name]), name)
-    elif name in SUBMODULES.split():
-        found = import_module(f"pellucid.{name}")
-    elif name == "__all__":
-        found = sorted({"__version__", *_PLACES, *_distributions(), *SUBMODULES.split()} - set(dir(builtins)))
-    elif not name.startswith("_") and name in _distributions():
+        return import_module("pellucid.model.model").Model
+    if name in SUBMODULES.split():
+        return import_module(f"pellucid.{name}")
+    if name == "__all__":
+        return sorted({"__version__", *_PLACES, *_distributions(), *SUBMODULES.split()} - set(dir(builtins)))
+    if not name.startswith("_") and name in _distributions():
         import_module("pellucid.model.random")  # which says what naming a variable means
-        found = getattr(import_module("pellucid.stats"), name)
-    else:
-        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    globals()[name] = found
-    return found
+        return getattr(import_module("pellucid.stats"), name)
+    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+
+
+__getattr__ = imported_on_use(__name__, {n: place for n, place in _PLACES.items() if n != "Model"}, _find)
 
 
 def _distributions() -> Iterable[str]:

@@ -2,5 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid.tensor.math import *  # noqa: F403
-from pellucid.tensor.math import __all__  # noqa: F401
+from typing import TYPE_CHECKING
+
+from pellucid.graph.lazy import imported_on_use
+from pellucid.tensor.math import __all__
+
+if TYPE_CHECKING:
+    from pellucid.tensor.math import *  # noqa: F403
+
+__getattr__ = imported_on_use(__name__, dict.fromkeys(__all__, "pellucid.tensor.math"))

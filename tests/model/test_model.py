@@ -348,13 +348,25 @@ def test_public_names_are_lazy_and_all_there():
         _ = pm.Nrmal
 
 
-def test_editors_see_the_names_that_are_loaded():
-    tree = ast.parse(Path(pm.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("module", [pm, pm.tensor.math, pm.tensor.linalg], ids=lambda m: m.__name__)
+def test_editors_see_the_names_that_are_loaded(module):
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     seen = {(node.module, alias.asname or alias.name) for node in imports for alias in node.names}
-    table = {(module, name) for module, names in pm.MODULES.items() for name in names.split()}
+    table = {(place, name) for place, names in module.MODULES.items() for name in names.split()}
     assert {pair for pair in seen if pair[0] != "pellucid" and pair[1] != "*"} == table
+
+
+def test_a_function_is_found_whatever_was_used_before():
+    code = (
+        "import pellucid.tensor as pt\n"
+        "x = pt.dmatrix()\n"
+        "assert x.compress([True], axis=0).ndim == 2\n"  # a method of a module that nobody has imported
+        "assert pt.linalg.qz and pt.linalg.schur(x) and callable(pt.linalg.schur)\n"  # one file, two functions
+        "assert callable(pt.shape) and callable(pt.softmax) and callable(pt.einsum)\n"  # as their modules were called
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_editors_see_the_distributions():

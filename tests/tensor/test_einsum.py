@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import pellucid.tensor as pt
 from pellucid import function
-from pellucid.tensor.einsum import einsum
+from pellucid.tensor.contraction import einsum
 from pellucid.testing import BACKENDS_UNDER_TEST, check_op
 
 RNG = np.random.default_rng(8)

@@ -23,7 +23,7 @@ from pellucid.tensor.index import ArgSort, Gather, IncSubtensor, Nonzero, Scatte
 from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, Pinv
 from pellucid.tensor.linalg.functions import Expm, SolveSylvester
 from pellucid.tensor.linalg.products import MatMul
-from pellucid.tensor.linalg.schur import QZ, Schur, SolveDiscreteARE
+from pellucid.tensor.linalg.schur_forms import QZ, Schur, SolveDiscreteARE
 from pellucid.tensor.linalg.solvers import Det, Inverse, LUFactor, SLogDet, Solve, SwapRows
 from pellucid.tensor.linalg.triangular import Cholesky, SolveTriangular
 from pellucid.tensor.loop import Scan

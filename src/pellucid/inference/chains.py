@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.compile.llvm import blas
 from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernels
+from pellucid.graph.collector import garbage_left_alone
 from pellucid.inference import kernel as sampler
 from pellucid.inference.hamiltonian import layout, nuts
 
@@ -117,7 +118,7 @@ def prepare() -> None:
     """
 
     def compile_quietly() -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), garbage_left_alone():
             compiled_sampler()
 
     thread = threading.Thread(target=compile_quietly, name="pellucid-compile-sampler")

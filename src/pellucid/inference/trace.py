@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import gc
 import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from pellucid.graph.collector import garbage_left_alone
 
 if TYPE_CHECKING:
     import xarray
@@ -42,15 +43,11 @@ def preload() -> threading.Thread:
 
 
 def _import_and_warm_up() -> None:
-    collects = gc.isenabled()
-    gc.disable()  # an import makes many objects and no garbage: looking for some takes a sixth of its time
     try:
-        import xarray
+        with garbage_left_alone():  # of which imports make none: looking for some takes a sixth of their time
+            import xarray
     except ImportError:
         return  # the thread that needs it gets the same error, where it can be handled
-    finally:
-        if collects:
-            gc.enable()
 
     # The first tree built is slow (pandas fills its caches); let it be this one.
     xarray.DataTree.from_dict({"/a": xarray.Dataset({"x": (("i",), np.zeros(1))}, coords={"i": np.arange(1)})})

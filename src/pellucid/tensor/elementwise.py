@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,8 @@ def lookup(name: str) -> Elementwise:
     """The op called `name` (how a pickled graph finds its ops again)."""
     if name.startswith("cast_"):
         return cast_to(name.removeprefix("cast_"))
+    if name not in ELEMENTWISE:  # its module has not been used yet
+        import_module("pellucid.tensor.math").declare_all()
     return ELEMENTWISE[name]
 
 

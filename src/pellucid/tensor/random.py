@@ -16,6 +16,7 @@ from pellucid.tensor.create import full
 from pellucid.tensor.draws import Law, RngVariable, draw, law, shared_rng
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.linalg import cholesky
+from pellucid.tensor.noise import FromNoise, not_negative, scaled
 from pellucid.tensor.random_vectors import dirichlet_law, multinomial_law, multivariate_normal_law
 from pellucid.tensor.shape import as_extents, dim, reshape
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
@@ -49,38 +50,49 @@ def refuse_improper(name: str) -> Any:
     raise ValueError(f"{name} is improper: it has no random draws. Use a proper prior where draws are needed")
 
 
-def normal_sample(rng: np.random.Generator, size: tuple[int, ...], mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """mu + sigma z; NumPy's own `normal` takes half as long again, for it looks up both for each element."""
-    if np.any(sigma < 0):
-        raise ValueError(f"sigma must not be negative; its least element is {np.min(sigma)}")
-    z = np.asarray(rng.standard_normal(size))
-    z *= sigma
-    z += mu
-    return z
-
-
-ZERO = np.zeros(())
-
-normal_law = law("normal", "mu sigma", normal_sample)
-half_normal_law = law(
-    "halfnormal", "loc sigma", lambda rng, size, loc, sigma: loc + np.abs(normal_sample(rng, size, ZERO, sigma))
+normal_law = law("normal", "mu sigma", scaled("standard_normal", lambda _xp, z: z, "sigma"))
+half_normal_law = law("halfnormal", "loc sigma", scaled("standard_normal", lambda xp, z: xp.abs(z), "sigma"))
+lognormal_law = law(
+    "lognormal",
+    "mu sigma",
+    FromNoise("standard_normal", lambda xp, z, mu, sigma: xp.exp(mu + sigma * z), **not_negative("sigma", 1)),
 )
-lognormal_law = law("lognormal", "mu sigma", lambda rng, size, mu, sigma: np.exp(normal_sample(rng, size, mu, sigma)))
-uniform_law = law("uniform", "lower upper", lambda rng, size, low, high: rng.uniform(low, high, size))
-exponential_law = law("exponential", "scale", lambda rng, size, scale: rng.exponential(scale, size))
+uniform_law = law(
+    "uniform",
+    "lower upper",
+    FromNoise(
+        "random",
+        lambda _xp, u, low, high: low + (high - low) * u,
+        valid=lambda xp, low, high: xp.logical_and(high - low >= 0, high - low < math.inf),
+        complaint="the bounds must be finite and in order",
+    ),
+)
+exponential_law = law(
+    "exponential",
+    "scale",
+    FromNoise("standard_exponential", lambda _xp, e, scale: scale * e, **not_negative("scale", 0)),
+)
 gamma_law = law("gamma", "alpha scale", lambda rng, size, alpha, scale: rng.gamma(alpha, scale, size))
 inverse_gamma_law = law("invgamma", "alpha beta", lambda rng, size, alpha, beta: beta / rng.gamma(alpha, 1.0, size))
 beta_law = law("beta", "alpha beta", lambda rng, size, alpha, beta: rng.beta(alpha, beta, size))
 student_t_law = law("t", "nu mu sigma", lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size))
-cauchy_law = law("cauchy", "alpha beta", lambda rng, size, alpha, beta: alpha + beta * rng.standard_cauchy(size))
-half_cauchy_law = law(
-    "halfcauchy", "loc beta", lambda rng, size, loc, beta: loc + beta * np.abs(rng.standard_cauchy(size))
+cauchy_law = law("cauchy", "alpha beta", scaled("random", lambda xp, u: xp.tan(math.pi * (u - 0.5)), "beta"))
+half_cauchy_law = law("halfcauchy", "loc beta", scaled("random", lambda xp, u: xp.tan(math.pi / 2 * u), "beta"))
+laplace_law = law(
+    "laplace",
+    "mu b",
+    scaled("random", lambda xp, u: xp.sign(0.5 - u) * xp.log(2 * xp.minimum(u, 1 - u)), "b"),
 )
-laplace_law = law("laplace", "mu b", lambda rng, size, mu, b: rng.laplace(mu, b, size))
-logistic_law = law("logistic", "loc scale", lambda rng, size, loc, scale: rng.logistic(loc, scale, size))
-gumbel_law = law("gumbel", "loc scale", lambda rng, size, loc, scale: rng.gumbel(loc, scale, size))
-weibull_law = law("weibull", "shape scale", lambda rng, size, shape, scale: scale * rng.weibull(shape, size))
-pareto_law = law("pareto", "b scale", lambda rng, size, b, scale: scale * np.exp(rng.standard_exponential(size) / b))
+logistic_law = law("logistic", "loc scale", scaled("random", lambda xp, u: xp.log(u / (1 - u)), "scale"))
+gumbel_law = law("gumbel", "loc scale", scaled("standard_exponential", lambda xp, e: -xp.log(e), "scale"))
+weibull_law = law(
+    "weibull",
+    "shape scale",
+    FromNoise(
+        "standard_exponential", lambda _xp, e, shape, scale: scale * e ** (1 / shape), **not_negative("the shape", 0)
+    ),
+)
+pareto_law = law("pareto", "b scale", FromNoise("standard_exponential", lambda xp, e, b, scale: scale * xp.exp(e / b)))
 chisquare_law = law("chisquare", "df", lambda rng, size, df: rng.chisquare(df, size))
 von_mises_law = law("vonmises", "mu kappa", lambda rng, size, mu, kappa: rng.vonmises(mu, kappa, size))
 wald_law = law("wald", "mean scale loc", lambda rng, size, mean, scale, loc: loc + rng.wald(mean, scale, size))
@@ -90,12 +102,22 @@ triangular_law = law(
 truncated_exponential_law = law(
     "truncexpon",
     "b loc scale",
-    lambda rng, size, b, loc, scale: loc - scale * np.log1p(rng.random(size) * np.expm1(-b)),
+    FromNoise("random", lambda xp, u, b, loc, scale: loc - scale * xp.log1p(u * xp.expm1(-b))),
 )
 generalized_gamma_law = law(
     "gengamma", "alpha p lambd", lambda rng, size, alpha, p, lambd: lambd * rng.gamma(alpha / p, 1.0, size) ** (1 / p)
 )
-bernoulli_law = law("bernoulli", "p", lambda rng, size, p: rng.binomial(1, p, size), dtype="int64")
+bernoulli_law = law(
+    "bernoulli",
+    "p",
+    FromNoise(
+        "random",
+        lambda _xp, u, p: u < p,
+        valid=lambda xp, p: xp.logical_and(p >= 0, p <= 1),
+        complaint="p must be between 0 and 1",
+    ),
+    dtype="int64",
+)
 binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(whole(n), p, size), dtype="int64")
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
 negative_binomial_law = law(
@@ -114,7 +136,18 @@ overdispersed_law = law(
     lambda rng, size, mu, alpha: rng.poisson(rng.gamma(alpha, mu / alpha, size)),
     dtype="int64",
 )
-geometric_law = law("geometric", "p", lambda rng, size, p: rng.geometric(p, size), dtype="int64")
+geometric_law = law(
+    "geometric",
+    "p",
+    FromNoise(
+        "standard_exponential",
+        # At most the largest integer that is a double and fits.
+        lambda xp, e, p: xp.minimum(xp.maximum(xp.ceil(-e / xp.log1p(-p)), 1.0), 2.0**63 - 1024),
+        valid=lambda xp, p: xp.logical_and(p > 0, p <= 1),
+        complaint="p must be above 0 and at most 1",
+    ),
+    dtype="int64",
+)
 beta_binomial_law = law(
     "betabinom", "n a b", lambda rng, size, n, a, b: rng.binomial(whole(n), rng.beta(a, b, size)), dtype="int64"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -69,7 +70,8 @@ class LogSumExp(OverExponentials):
     def pullback(self, inputs: Any, outputs: Any, gradients: Any) -> list[Variable]:
         (x,), (g,), (y,) = inputs, gradients, outputs
         places = list(self.axes)
-        return [expand_dims(g, places) * exp(x - expand_dims(y, places))]
+        total = switch(eq(y, -math.inf), 0.0, y)  # of nothing but -inf, each has the share 0, not NaN
+        return [expand_dims(g, places) * exp(x - expand_dims(total, places))]
 
 
 @method

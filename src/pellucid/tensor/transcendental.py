@@ -108,7 +108,7 @@ logit = elementwise("logit", "log(x / (1 - x)) for x in (0, 1): the inverse of s
                     domain=UNIT,
                     floating=True, inverse="sigmoid", monotone=1)
 logaddexp = elementwise("logaddexp", "log(exp(x) + exp(y)), without overflow.", lambda xp, x, y: xp.logaddexp(x, y),
-                        pullbacks=(lambda g, z, x, y: g * exp(x - z), lambda g, z, x, y: g * exp(y - z)),
+                        pullbacks=(lambda g, z, x, y: g * _share(x, z), lambda g, z, x, y: g * _share(y, z)),
                         expansion=lambda x, y: _logaddexp(x, y), domain=TWO, commutes=True)  # noqa: PLW0108  # it is defined below
 
 
@@ -116,6 +116,11 @@ def _logaddexp(x: Any, y: Any) -> Any:
     top = switch(gt(x, y), x, y)
     gap = switch(eq(x, y), 0.0, -_abs(x - y))  # equal infinities differ by nothing, not by NaN
     return top + log1p(exp(gap))
+
+
+def _share(x: Any, z: Any) -> Any:
+    """exp(x - z), the share of a term in a sum; 0, not NaN, if all are 0."""
+    return exp(x - switch(eq(z, -math.inf), 0.0, z))
 
 
 def _abs(x: Any) -> Any:
