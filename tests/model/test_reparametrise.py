@@ -57,6 +57,43 @@ def test_the_density_is_that_of_the_original_at_the_same_values(family):
     assert after == pytest.approx(before + slope, abs=1e-7)
 
 
+SERIES = {
+    "walk": lambda m, s: pm.GaussianRandomWalk("x", 0.3 * m, s, init_dist=pm.Normal.dist(m, 2.0), steps=3),
+    "walks": lambda m, s: pm.GaussianRandomWalk(
+        "x", np.array([0.1, 0.2]), s, init_dist=pm.Normal.dist(m, [1.0, 2.0]), shape=(2, 4)
+    ),
+    "AR": lambda m, s: pm.AR("x", [m, 0.5, 0.2], s, init_dist=pm.Normal.dist(0, s), constant=True, shape=4),
+    "ARs": lambda m, s: pm.AR("x", 0.5 * m, [s, 1.0], init_dist=pm.Normal.dist(m, 1.5), shape=(2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_series_have_the_density_of_the_original(name):
+    """By the change of variables, whose matrix is triangular: central differences of a linear map are exact."""
+    with pm.Model() as model:
+        SERIES[name](pm.Normal("m", 0, 1), pm.HalfNormal("s", 1))
+    other = pm.non_centered(model)
+    assert [v.name for v in other.free_RVs] == ["m", "s", "x_raw"]
+    plain, changed = pm.remove_value_transforms(model), pm.remove_value_transforms(other)
+    raw = np.random.default_rng(1).normal(size=model.eval_rv_shapes()["x"])
+    point = {"m": 0.4, "s": 1.7, "x_raw": raw}
+    x = changed.compile_fn(changed.replace_rvs_by_values([changed["x"]])[0], backend="numpy")
+    before = float(plain.compile_logp(backend="numpy")({**point, "x": x(point)}))
+    after = float(changed.compile_logp(backend="numpy")(point))
+    units = np.eye(raw.size).reshape(-1, *raw.shape)
+    columns = [(x({**point, "x_raw": raw + e}) - x({**point, "x_raw": raw - e})).ravel() / 2 for e in units]
+    assert after == pytest.approx(before + np.linalg.slogdet(np.array(columns))[1], abs=1e-9)
+
+
+def test_a_walk_of_other_innovations_stays_as_it_is():
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 1)
+        pm.RandomWalk("x", pm.Normal.dist(0, 1), pm.StudentT.dist(3, 0, s), steps=3)
+    assert pm.non_centered(model).free_RVs == model.free_RVs
+    with pytest.raises(ValueError, match=r"'x' is RandomWalk, .* walks and AR with normal first values"):
+        pm.non_centered(model, ["x"])
+
+
 def test_several_levels_keep_their_order_and_their_distribution():
     with pm.Model() as model:
         tau = pm.HalfNormal("tau", 2.0)

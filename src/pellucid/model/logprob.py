@@ -12,6 +12,7 @@ from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.replace import replace_all, replace_reached
 from pellucid.graph.traverse import explicit_graph_inputs
 from pellucid.model.context import here
+from pellucid.model.parts import represented
 from pellucid.stats import default_transform as default_transform_of
 from pellucid.stats import is_draw
 from pellucid.stats import logp as conditional_logp
@@ -93,7 +94,8 @@ def term(model: Model, v: TensorVariable, own: Mapping[Variable, TensorVariable]
         if bijection is not None and jacobian:
             slope = as_tensor_variable(bijection.log_jac_det(value, *v.owner.inputs))  # type: ignore[union-attr]
             found = with_jacobian(found, slope, bijection, v.type.ndim)
-    return found
+        size = model.total_sizes.get(v)
+        return found if size is None else found * represented(size, own[v])
 
 
 def terms(model: Model, variables: Any = None, *, jacobian: bool = True) -> list[TensorVariable]:

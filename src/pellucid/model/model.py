@@ -17,6 +17,7 @@ from pellucid.model.data import set_data_variable
 from pellucid.model.dims import Dimensions, as_dims
 from pellucid.model.logprob import value_variable
 from pellucid.model.observed import as_observed, check_fits
+from pellucid.model.parts import as_total_size
 from pellucid.model.shapes import Shape, current_shape, try_shape
 from pellucid.model.variables import Deterministic
 from pellucid.tensor.types import TensorVariable
@@ -90,6 +91,8 @@ class Model(Answers, metaclass=WithinItself):
         self.rvs_to_initial_values: dict[TensorVariable, Any] = {}
         self.marginal_terms: dict[Any, Any] = {}
         """Terms in place of the variables' own, in which others were summed over (:mod:`pellucid.model.marginal`)."""
+        self.total_sizes: dict[Any, tuple[int | None, ...]] = {}
+        """The lengths of the whole data, of which some variables observe a part."""
         self.shapes: dict[Variable, Shape] = {}
         """The shapes that random variables had when they were made."""
         self.dimensions = Dimensions() if self.parent is None else self.parent.dimensions
@@ -318,7 +321,8 @@ class Model(Answers, metaclass=WithinItself):
             A draw; it is given its full name.
         name : str
         observed : array, data variable or expression of such, optional
-        total_size : not supported yet
+        total_size : int or sequence of int, None and ..., optional
+            The lengths of the whole data, where those given are a part: the log-probability is scaled up to them.
         dims : str or sequence of str, optional
         default_transform, transform : bijection or None, optional
             Between the values of the variable and the unconstrained values that samplers see; by default by support.
@@ -331,10 +335,7 @@ class Model(Answers, metaclass=WithinItself):
         """
         full = self.name_for(name)
         self.check_new(full)
-        if total_size is not None:
-            raise NotImplementedError(
-                f"'{full}' has total_size, which minibatches need and a later release brings. {here()}"
-            )
+        whole = as_total_size(full, total_size, rv_var.ndim)
         rv_var.name = full
         names = as_dims(dims, f"'{full}'")
         self.adopt_dims(rv_var, names)
@@ -349,11 +350,16 @@ class Model(Answers, metaclass=WithinItself):
             imputation.warn(full, missing)
             how = {"default_transform": default_transform, "transform": transform, "initval": initval}
             if not missing.all():
+                if whole is not None:
+                    raise ValueError(f"'{full}' has a total_size and missing data, which exclude each other. {here()}")
                 return self.register_partly_observed(rv_var, full, data, missing, names, how)
             data = None
         bijection, value = value_variable(rv_var, data, default_transform, transform)  # type: ignore[arg-type]
         self.add_named_variable(rv_var, names)
         self.record(rv_var, value, bijection, shape, initval, observed=data is not None)
+        if whole is not None:
+            for model in self.lineage():
+                model.total_sizes[rv_var] = whole
         return rv_var
 
     def register_partly_observed(

@@ -13,9 +13,12 @@ from pellucid.model.transform import named_variable, random_below
 from pellucid.stats import is_draw
 from pellucid.stats.logprob import distribution_of, extents_of_draw
 from pellucid.tensor.create import eye, zeros
+from pellucid.tensor.cumulate import cumsum
 from pellucid.tensor.draws import draw
 from pellucid.tensor.linalg import matmul
 from pellucid.tensor.random import normal_law
+from pellucid.tensor.scan import scan
+from pellucid.tensor.shape import concatenate, moveaxis
 from pellucid.tensor.transcendental import exp, sigmoid
 from pellucid.tensor.types import TensorVariable, constant
 
@@ -53,6 +56,9 @@ FAMILIES = {
 }
 """The families that can be written so."""
 
+SERIES = ("RandomWalk", "AR")
+"""The families that can be where their first values and their innovations are normal numbers."""
+
 
 def non_centered(model: Model, vars: Sequence[Any] | None = None, *, suffix: str = "_raw") -> Model:
     """A copy of the model in which some variables are location + scale * standard variable.
@@ -66,7 +72,8 @@ def non_centered(model: Model, vars: Sequence[Any] | None = None, *, suffix: str
     ----------
     model : Model
     vars : sequence of names or variables, optional
-        Free random variables; by default all that can be and whose location or scale is random.
+        Free random variables; by default all that can be and whose location or scale is random. Random walks and AR
+        are written in terms of standard normal innovations.
     suffix : str
         What the name of the standard variable ends in.
 
@@ -95,15 +102,27 @@ def non_centered(model: Model, vars: Sequence[Any] | None = None, *, suffix: str
 
 def default_names(model: Model) -> list[str]:
     """The free variables of which location or scale is random."""
-    found = []
-    for rv in model.free_RVs:
-        parts = FAMILIES.get(family_name(rv))
-        if parts is not None:
-            own = distribution_of(rv)
-            fields = [getattr(own, field) for field in (parts.location, parts.scale) if field is not None]
-            if any(random_below(p) for p in fields):
-                found.append(str(rv.name))
-    return found
+    return [str(rv.name) for rv in model.free_RVs if any(random_below(p) for p in locations_and_scales(rv))]
+
+
+def locations_and_scales(rv: TensorVariable) -> list[TensorVariable]:
+    """Those of a variable that can be written in terms of a standard one; of any other none."""
+    if is_normal_series(rv):
+        own: Any = distribution_of(rv)
+        return [*own.own, *(p for part in own.parts for p in part.values)]
+    parts = FAMILIES.get(family_name(rv))
+    if parts is None:
+        return []
+    own = distribution_of(rv)
+    return [getattr(own, field) for field in (parts.location, parts.scale) if field is not None]
+
+
+def is_normal_series(rv: TensorVariable) -> bool:
+    """Whether a variable is a series of numbers that starts and goes on with normal ones."""
+    if family_name(rv) not in SERIES:
+        return False
+    own: Any = distribution_of(rv)
+    return all(type(part).__name__ == "Normal" for part in own.parts)
 
 
 def family_name(rv: TensorVariable) -> str:
@@ -119,18 +138,53 @@ def with_standard(model: Model, rv: TensorVariable, suffix: str) -> Model:
             f"non_centered: '{name}' is no free random variable of the model; those are "
             f"{', '.join(map(str, model.free_RVs))}. {here()}"
         )
-    if family not in FAMILIES:
+    if is_normal_series(rv):
+        raw, whole = standardised_series(rv)
+    elif family in FAMILIES:
+        raw, whole = standardised(rv, FAMILIES[family])
+    else:
         raise ValueError(
             f"non_centered: '{name}' is {family or 'no plain draw'}, which is not a standard variable that was shifted "
-            f"and scaled; those that are: {', '.join(FAMILIES)}. {here()}"
+            f"and scaled; those that are: {', '.join(FAMILIES)}, and walks and AR with normal first values "
+            f"and innovations. {here()}"
         )
-    raw, whole = standardised(rv, FAMILIES[family])
     whole.name = name
     copy = exchange(model, {rv: whole})
     copy.deterministics.append(whole)
     copy.register_rv(raw, name + suffix, dims=copy.named_vars_to_dims.get(name))
     settle(copy)
     return copy
+
+
+def standardised_series(rv: TensorVariable) -> tuple[TensorVariable, TensorVariable]:
+    """As many standard normal variables as a series has values, and the series in terms of them."""
+    own: Any = distribution_of(rv)
+    raw = draw(normal_law, [constant(0.0), constant(1.0)], size=list(extents_of_draw(rv)))
+    if family_name(rv) == "AR":
+        return raw, autoregression(own, raw)
+    first, innovation = own.parts
+    start = first.mu + first.sigma * raw[..., 0]
+    steps = innovation.mu + innovation.sigma * raw[..., 1:]
+    return raw, cumsum(concatenate([start[..., None], steps], axis=-1), axis=-1)
+
+
+def autoregression(own: Any, raw: TensorVariable) -> TensorVariable:
+    """The autoregressive process that standard normal numbers drive."""
+    order, with_constant = own.structure.facts
+    first = own.parts[0].mu + own.parts[0].sigma * raw[..., :order]
+
+    def following(noise: Any, *past: Any) -> Any:
+        level = own.rho[..., 0] if with_constant else 0.0
+        return level + own.sigma * noise + sum(own.rho[..., i + with_constant] * past[i] for i in range(order))
+
+    past = moveaxis(first, -1, 0) if order > 1 else first[..., 0]  # one earlier value has no axis of its own
+    rest = scan(
+        following,
+        sequences=[moveaxis(raw[..., order:], -1, 0)],
+        outputs_info=[{"initial": past, "taps": [-i - 1 for i in range(order)]}],
+        return_updates=False,
+    )
+    return concatenate([first, moveaxis(rest, 0, -1)], axis=-1)
 
 
 def standardised(rv: TensorVariable, parts: Scaled) -> tuple[TensorVariable, TensorVariable]:

@@ -63,6 +63,8 @@ def parameter_text(p: Variable, named: set[Any]) -> str:
     """A parameter: a number, the name of a variable, or f(...) of the variables that it is computed from."""
     if isinstance(p, Constant):
         return f"{p.data.item():.6g}" if p.data.ndim == 0 else "<constant>"
+    if p not in named and p.owner is not None and isinstance(p.owner.op, Draw):  # a distribution as a parameter
+        return distribution_text(p, named, include_params=True)  # type: ignore[arg-type]
     return str(p) if p in named else f"f({', '.join(sources(p, named))})"
 
 

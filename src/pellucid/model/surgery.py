@@ -82,6 +82,8 @@ def adopt(copy: Model, model: Model, rv: TensorVariable, new: Mapping[Any, Any])
     initval = None if observed else model.rvs_to_initial_values[rv]
     start = new[initval] if isinstance(initval, Variable) else initval
     copy.record(fresh, value, bijection, shape, start, observed=observed)
+    if rv in model.total_sizes:
+        copy.total_sizes[fresh] = model.total_sizes[rv]
 
 
 def forget(model: Model, v: Any) -> None:
@@ -90,7 +92,7 @@ def forget(model: Model, v: Any) -> None:
         listed[:] = [u for u in listed if u is not v]
     value = model.rvs_to_values.pop(v, None)
     model.values_to_rvs.pop(value, None)  # type: ignore[arg-type]
-    for table in (model.rvs_to_transforms, model.rvs_to_initial_values, model.shapes):
+    for table in (model.rvs_to_transforms, model.rvs_to_initial_values, model.shapes, model.total_sizes):
         table.pop(v, None)  # type: ignore[attr-defined]
     model.cache.clear()
 
