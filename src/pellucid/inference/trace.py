@@ -235,19 +235,23 @@ def _labels(dim: str, length: int, coords: Coords, name: str | None = None) -> n
     return np.asarray(labels)
 
 
-def _versions() -> dict[str, object]:
+@functools.cache  # a millisecond, for each group of each result
+def _version() -> str:
     import importlib.metadata  # slow, and xarray imports it anyway
 
     try:
-        version = importlib.metadata.version("pellucid")
+        return importlib.metadata.version("pellucid")
     except importlib.metadata.PackageNotFoundError:
-        version = "unknown"  # run from a source tree that is not installed
+        return "unknown"  # run from a source tree that is not installed
+
+
+def _versions() -> dict[str, object]:
     return {
         "creation_library": "pellucid",
-        "creation_library_version": version,
+        "creation_library_version": _version(),
         "creation_library_language": "Python",
         "inference_library": "pellucid",
-        "inference_library_version": version,
+        "inference_library_version": _version(),
     }
 
 
