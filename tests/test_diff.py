@@ -10,7 +10,7 @@ from pellucid.compile.verify import GradientError, verify_grad
 from pellucid.diff import DisconnectedInputError, Lop, Rop, grad, hessian_vector_product, jvp, vjp
 from pellucid.graph.check import check_graph
 from pellucid.graph.traverse import toposort
-from pellucid.jacobian import hessian, jacobian
+from pellucid.jacobians import hessian, jacobian
 from pellucid.tensor.elementwise import elementwise
 
 RNG = np.random.default_rng(4)

@@ -13,14 +13,16 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "pellucid"
 
 GRAPHS = {"graph", "tensor"}
-PASSES = {"diff", "jacobian", "rewrite", "vectorize"}
+PASSES = {"diff", "jacobians", "rewrite", "vectorize"}
 BELOW = {  # layer: the layers it may import
     "graph": set(),
     "tensor": {"graph"},
     "diff": GRAPHS,
     "rewrite": GRAPHS | {"vectorize"},
     "vectorize": GRAPHS,
-    "jacobian": GRAPHS | {"diff", "vectorize"},
+    "jacobians": GRAPHS | {"diff", "vectorize"},
+    "exceptions": GRAPHS,
+    "plots": set(),
     "math": GRAPHS,
     "printing": GRAPHS,
     "pytensorf": GRAPHS,

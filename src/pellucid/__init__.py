@@ -17,7 +17,7 @@ from pellucid.graph.lazy import imported_on_use, places
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, distributions, logprob, math, printing, rewrite, stats, tensor
+    from pellucid import diff, distributions, exceptions, logprob, math, plots, printing, rewrite, stats, tensor
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
@@ -79,7 +79,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     )
     from pellucid.inference.store import open_run
     from pellucid.inference.summary import summary
-    from pellucid.jacobian import hessian, jacobian
+    from pellucid.jacobians import hessian, jacobian
     from pellucid.model.check import SamplingError, StartError
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
@@ -155,7 +155,7 @@ MODULES = {
     ),
     "pellucid.inference.store": "open_run",
     "pellucid.inference.summary": "summary",
-    "pellucid.jacobian": "hessian jacobian",
+    "pellucid.jacobians": "hessian jacobian",
     "pellucid.model.check": "SamplingError StartError",
     "pellucid.model.context": "modelcontext",
     "pellucid.model.data": "Data set_data",
@@ -188,7 +188,8 @@ MODULES = {
 """Where each public name is, so that it is imported only when it is used."""
 
 SUBMODULES = (
-    "compile diff distributions graph inference logprob math model printing pytensorf rewrite stats tensor vectorize"
+    "compile diff distributions exceptions graph inference logprob math model plots printing pytensorf rewrite stats "
+    "tensor vectorize"
 )
 """Parts of the package that are attributes of it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,25 @@ def pydotprint(fct: Any, outfile: str | Path | None = None, format: str | None =
     return path
 
 
+def str_for_model(model: Any, formatting: str = "plain", include_params: bool = True) -> str:
+    """A model as text or LaTeX, as its method ``str_repr`` writes it."""
+    return model.str_repr(formatting, include_params)
+
+
+def str_for_dist(dist: Any, formatting: str = "plain", include_params: bool = True) -> str:
+    """A random variable as text: its name and its distribution.
+
+    Examples
+    --------
+    >>> import pellucid as pm
+    >>> str_for_dist(pm.Normal.dist(0, 2))
+    'Normal(0, 2)'
+    """
+    show = import_module("pellucid.model.show")  # by name, because models are above graphs
+    return show.variable_text(dist, formatting, include_params=include_params)
+
+
 __all__ = [
     "Print", "debugprint", "dprint", "draw_graph", "graph_to_dot", "graph_to_mermaid", "graph_to_svg", "latex", "pp",
-    "pprint", "pydotprint",
+    "pprint", "pydotprint", "str_for_dist", "str_for_model",
 ]  # fmt: skip

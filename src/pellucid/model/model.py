@@ -257,11 +257,11 @@ class Model(Answers, metaclass=WithinItself):
         """Give a data variable another value, and its dimensions other labels; nothing is compiled anew."""
         set_data_variable(self, name, values, coords or {})
 
-    def set_initval(self, rv: TensorVariable, initval: Any) -> None:
+    def set_initval(self, rv_var: TensorVariable, initval: Any) -> None:
         """Set where a free random variable starts: "support_point", "prior", an array, an expression, or None."""
-        initial.check_initval(rv, initval, self.shapes[rv])
+        initial.check_initval(rv_var, initval, self.shapes[rv_var])
         for model in self.lineage():
-            model.rvs_to_initial_values[rv] = initval
+            model.rvs_to_initial_values[rv_var] = initval
             model.cache.clear()
 
     def add_named_variable(self, var: TensorVariable, dims: Any = None) -> None:
@@ -361,6 +361,26 @@ class Model(Answers, metaclass=WithinItself):
             for model in self.lineage():
                 model.total_sizes[rv_var] = whole
         return rv_var
+
+    def make_obs_var(
+        self, rv_var: TensorVariable, data: Any, dims: Any, default_transform: Any, transform: Any, total_size: Any
+    ) -> TensorVariable:
+        """Register a named draw as observed; :meth:`register_rv` does the same and is easier to read."""
+        how = {"default_transform": default_transform, "transform": ... if transform is None else transform}
+        return self.register_rv(rv_var, str(rv_var.name), observed=data, dims=dims, total_size=total_size, **how)
+
+    def create_value_var(
+        self, rv_var: TensorVariable, *, default_transform: Any, transform: Any, value_var: Any = None
+    ) -> TensorVariable:
+        """The value variable of a named draw that is no part of the model yet, and remember how they are related.
+
+        :meth:`register_rv` does this for what it registers. With `value_var` that is it.
+        """
+        bijection, value = value_variable(rv_var, value_var, default_transform, ... if transform is None else transform)
+        for model in self.lineage():
+            model.rvs_to_values[rv_var], model.values_to_rvs[value] = value, rv_var
+            model.rvs_to_transforms[rv_var] = bijection
+        return value
 
     def register_partly_observed(
         self, rv: TensorVariable, name: str, data: Any, missing: np.ndarray, dims: Any, how: dict[str, Any]

@@ -30,6 +30,18 @@ def model_text(model: Model, formatting: str = "plain", *, include_params: bool 
     return "\n".join(f"{v!s:>{width}} ~ {text}" for v, text in rows)
 
 
+def variable_text(v: TensorVariable, formatting: str = "plain", *, include_params: bool = True) -> str:
+    """One random variable: ``name ~ distribution``, or the distribution alone where there is no name."""
+    text = distribution_text(v, set(), include_params=include_params)
+    if formatting == "latex":
+        return (
+            rf"$\text{{{escape(str(v.name))}}} \sim \text{{{escape(text)}}}$"
+            if v.name
+            else rf"$\text{{{escape(text)}}}$"
+        )
+    return f"{v.name} ~ {text}" if v.name else text
+
+
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
     return "".join("\\" + c if c in "_%&#${}" else c for c in text)

@@ -147,8 +147,9 @@ class Distribution:
         size: Any = None,
         name: str | None = None,
         rng: RngVariable | None = None,
+        return_next_rng: bool = False,
         **parameters: Any,
-    ) -> TensorVariable:
+    ) -> Any:
         """A random variable without a model.
 
         Parameters
@@ -162,10 +163,13 @@ class Distribution:
         name : str, optional
         rng : generator variable, optional
             Where randomness comes from; by default a generator of its own.
+        return_next_rng : bool
+            Return a pair: the generator as the draw leaves it, and the variable.
         """
         given = bind_arguments(cls, args, parameters)
         values = [as_tensor_variable(v) for v in given]
-        return draw(cls.law, values, size=batch_size(cls.law, values, shape, size, cls.__name__), rng=rng, name=name)
+        found = draw(cls.law, values, size=batch_size(cls.law, values, shape, size, cls.__name__), rng=rng, name=name)
+        return (found.owner.outputs[0], found) if return_next_rng else found  # type: ignore[union-attr]
 
     @classmethod
     def of(cls, *parameters: Any) -> Any:

@@ -235,7 +235,7 @@ def each_row(
         yield compiled(*fresh, *(a[i] for a in values))
 
 
-def draw(vars: Any, draws: int = 1, random_seed: Any = None) -> Any:  # PyMC's signature
+def draw(vars: Any, draws: int = 1, random_seed: Any = None, *, backend: str | None = None, **options: Any) -> Any:
     """Draw values of random variables, or of any expressions of them, jointly.
 
     Parameters
@@ -246,6 +246,8 @@ def draw(vars: Any, draws: int = 1, random_seed: Any = None) -> Any:  # PyMC's s
     random_seed : int, sequence of int, or numpy.random.Generator, optional
         By default the generators of the variables themselves are used, and advanced. With a seed each variable has a
         stream keyed by the seed and its name (or its place, for variables without names), whatever else is drawn.
+    backend, **options
+        Accepted for PyMC's callers, and ignored: draws are the same on all backends.
 
     Returns
     -------

@@ -57,8 +57,8 @@ __all__ = [  # noqa: PLE0604  # the lists of names are computed
 ]
 ABOVE = {
     "grad": "pellucid.diff",
-    "hessian": "pellucid.jacobian",
-    "jacobian": "pellucid.jacobian",
+    "hessian": "pellucid.jacobians",
+    "jacobian": "pellucid.jacobians",
     "vectorize": "pellucid.vectorize",
 }
 """Functions that layers above declare, found on first use."""
