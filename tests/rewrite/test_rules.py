@@ -148,6 +148,10 @@ PROCEDURES = {  # name: expressions in which it must fire
     "choice known beforehand": [
         pt.switch(pt.constant([True, True]), fixed[0, :2], s), pt.switch(pt.constant(False), v, s),
     ],
+    "slope of a choice": [
+        pt.switch(v > 0, v, 0.0) * pt.exp(v), pt.exp(v) * pt.switch(v > 0.5, 0.0, v), pt.switch(m > 0, s, 0.0) / m,
+        (pt.switch(v > 0.5, v, 0.0) * s) * pt.exp(v),
+    ],
     "cast of cast": [pt.cast(pt.cast(f32, "float64"), "float32")],
     "xlogy without zeros": [pt.xlogy(counts, v[1:])],
     "length known beforehand": [Dim(0)(fixed) + 1],

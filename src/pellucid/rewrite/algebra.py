@@ -24,9 +24,11 @@ from pellucid.tensor.arithmetic import (
     invert,
     maximum,
     minimum,
+    mul,
     reciprocal,
     sqr,
     switch,
+    true_div,
 )
 from pellucid.tensor.elementwise import Elementwise, cast
 from pellucid.tensor.transcendental import log, sqrt, xlogy
@@ -151,10 +153,19 @@ CONSTANTS: Table = (
     (sqr(c * u) >> sqr(c) * sqr(u)).when(lambda found: found[c].ndim == 0 and tame(found[c])),
 )
 
+
+def as_many(found: Mapping[Any, Any]) -> bool:
+    """Whether the divisor has as many elements as the other factor: one reciprocal for many products is quicker."""
+    divisor, factor = found[u].type.shape, found[w].type.shape
+    return len(divisor) >= len(factor) and all(
+        m != 1 or n == 1 for m, n in zip(reversed(divisor), reversed(factor), strict=False)
+    )
+
+
 # One division instead of a division and a multiplication; where 1 / u overflows the right side need not.
 QUOTIENTS: Table = (
-    (1 / u) * w >> w / u,
-    (-1 / u) * w >> -(w / u),
+    ((1 / u) * w >> w / u).when(as_many),
+    ((-1 / u) * w >> -(w / u)).when(as_many),
     u / (1 / w) >> u * w,
 )
 
@@ -166,6 +177,60 @@ CHOICES: Table = (
     bitwise_or(truth, truth) >> truth,
     bitwise_and(truth, 1) >> truth,
     bitwise_or(truth, 0) >> truth,
+)
+
+
+def is_zero(v: Any) -> bool:
+    """Whether a variable is a constant of zeros."""
+    return isinstance(v, Constant) and not v.data.any()
+
+
+def masked(v: Any) -> tuple[Any, Any] | None:
+    """The choice between something and 0 that `v` is, and what multiplies it from outside (or None)."""
+    node = v.owner
+    if node is None or node.op not in (switch, mul):
+        return None
+    if node.op is switch:
+        return (v, None) if any(map(is_zero, node.inputs[1:])) else None
+    for inner, outside in (node.inputs, reversed(node.inputs)):
+        found = masked(inner) if inner.owner is not None and inner.owner.op is switch else None
+        if found is not None:
+            return found[0], outside
+    return None
+
+
+def covers(condition: Any, factor: Any) -> bool:
+    """Whether a condition has an element for each of a factor's: one for many is better left outside of loops."""
+    first, second = condition.type.shape, factor.type.shape
+    return len(first) == len(second) and all(m != 1 or n == 1 for m, n in zip(first, second, strict=True))
+
+
+@procedure(mul, true_div, over=[switch, mul])
+def slope_of_a_choice(node: Apply) -> Any:
+    """switch(c, g, 0) * slope is switch(c, g * slope, 0), and so for quotients.
+
+    The gradient of a choice is 0 where it is not taken, also if the slope is infinite or NaN there, as that of a density
+    outside its support may be: the product would be 0 * inf = NaN. A factor that is one for many stays outside.
+    """
+    sides = [tuple(node.inputs)] if node.op is true_div else [tuple(node.inputs), tuple(reversed(node.inputs))]
+    for choice, slope in sides:
+        found = masked(choice)
+        if found is None or is_zero(slope):
+            continue
+        (chosen, first, second), outside = found[0].owner.inputs, found[1]
+        if covers(chosen, slope):
+            inner = switch(chosen, *[v if is_zero(v) else node.op(v, slope) for v in (first, second)])
+            return inner if outside is None else inner * outside
+    return None
+
+
+# Several gradients of one choice meet in it.
+MASKS: Table = (
+    -switch(truth, u, 0) >> switch(truth, -u, 0),
+    -switch(truth, 0, u) >> switch(truth, 0, -u),
+    switch(truth, u, 0) + switch(truth, w, 0) >> switch(truth, u + w, 0),
+    switch(truth, 0, u) + switch(truth, 0, w) >> switch(truth, 0, u + w),
+    slope_of_a_choice,
 )
 
 
@@ -211,6 +276,7 @@ ALGEBRA: Table = (
     *QUOTIENTS,
     *CONSTANTS,
     *CHOICES,
+    *MASKS,
     choice_known_beforehand,
     cast_of_cast,
     xlogy_without_zeros,

@@ -36,12 +36,12 @@ FAMILIES = {
 }
 """Each file of this folder and the public names in it: the one place where a distribution is listed."""
 
-PLACES = {name: file for file, names in FAMILIES.items() for name in names.split()}
+PLACES = {name: f"{__name__}.{file}" for file, names in FAMILIES.items() for name in names.split()}
 
 
 def load(name: str) -> Any:
     """The distribution called `name`."""
-    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+    return getattr(import_module(PLACES[name]), name)
 
 
 def load_all() -> None:

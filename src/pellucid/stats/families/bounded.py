@@ -13,7 +13,7 @@ from pellucid.stats.constraint import Positive, Real, interval, open_unit_interv
 from pellucid.stats.distribution import Distribution, distribution
 from pellucid.stats.families.continuous import scale_of_precision
 from pellucid.stats.families.far_tails import log_beta_tail
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, log_of, times_log, times_log1p
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, log_of, standard, times_log, times_log1p
 from pellucid.stats.families.mills import NormalMass, always, normal_mass, turned
 from pellucid.stats.parameters import given
 from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, eq, isinf, lt, maximum, minimum, sqr, switch
@@ -247,7 +247,7 @@ class LogitNormal(Distribution):
 
     def standard(self, x: Any) -> Any:
         """The log odds in units of sigma."""
-        return (logit(x) - self.mu) / self.sigma
+        return standard(logit(x), self.mu, self.sigma)
 
     def logp(self, x: Any) -> Any:
         return -0.5 * sqr(self.standard(x)) - log(self.sigma) - HALF_LOG_TWO_PI - log(x) - log1p(-x)

@@ -7,9 +7,10 @@ from typing import Any
 
 from pellucid.stats.constraint import Nonnegative, Positive, Real, angle, nonnegative
 from pellucid.stats.distribution import Distribution, distribution
+from pellucid.stats.families.formulas import standard
 from pellucid.stats.parameters import given
 from pellucid.stats.quadrature import DROP, integrate
-from pellucid.tensor.arithmetic import lt, maximum, minimum, sqr, switch
+from pellucid.tensor.arithmetic import lt, maximum, minimum, reciprocal, sqr, switch
 from pellucid.tensor.bessel import i0e, i1e
 from pellucid.tensor.draws import law
 from pellucid.tensor.random import von_mises_law
@@ -115,8 +116,8 @@ class Rice(Distribution):
     oracle = "stats.rice(nu / sigma, 0, sigma)"
 
     def logp(self, x: Any) -> Any:
-        z, nu = x / self.sigma, self.nu / self.sigma
-        return log(z) - log(self.sigma) - 0.5 * sqr((x - self.nu) / self.sigma) + log(i0e(z * nu))
+        z, nu = x * reciprocal(self.sigma), self.nu / self.sigma
+        return log(z) - log(self.sigma) - 0.5 * sqr(standard(x, self.nu, self.sigma)) + log(i0e(z * nu))
 
     def smaller_tail(self, x: Any) -> tuple[Any, Any]:
         """Whether x lies low, and the logarithms of P(X <= x) there, and of P(X > x) elsewhere.
@@ -124,8 +125,8 @@ class Rice(Distribution):
         The density is at most t exp(-(t - nu)**2 / 2), which tells how far it is seen.
         """
         x = minimum(x, self.nu + 1e150 * self.sigma)  # beyond, squares overflow
-        r, nu = x / self.sigma, self.nu / self.sigma
-        gap = (x - self.nu) / self.sigma
+        r, nu = x * reciprocal(self.sigma), self.nu / self.sigma
+        gap = standard(x, self.nu, self.sigma)
         low = gap < 1.0
         outward = switch(low, -gap, gap)
         size = maximum(outward, 0.0)

@@ -19,7 +19,7 @@ from pellucid.stats.bijection import Bijection
 from pellucid.stats.bounds import known, number
 from pellucid.stats.constraint import Constraint, Interval, both, real
 from pellucid.stats.distribution import Distribution, batch_size, stretch
-from pellucid.tensor.arithmetic import switch
+from pellucid.tensor.arithmetic import neq, switch
 from pellucid.tensor.broadcast import Extent, broadcast_extents
 from pellucid.tensor.draws import LAWS, Law, RngVariable, draw, lengths
 from pellucid.tensor.types import NONE, TensorType, TensorVariable, as_tensor_variable
@@ -320,16 +320,26 @@ def common_batch(parts: Sequence[tuple[Sequence[Extent], Sequence[int | None]]])
 
 
 def guarded(part: Distribution, x: TensorVariable) -> TensorVariable:
-    """The log-density of a part at any x, with a finite gradient also where x lies outside the part's support.
+    """The log-density of a part at any x, with a gradient of 0 where it is -inf.
 
-    There the formula is evaluated at a typical value instead, so that 0 times infinity does not arise.
+    Outside the support the formula is evaluated at a typical value instead, so that 0 times infinity does not arise.
     """
-    if isinstance(part, Composite) or not isinstance(part.support, Interval) or known(part.support, x, part):
+    if isinstance(part, Composite) or not isinstance(part.support, Interval):
         return part.log_density(x)
-    inside = part.support.check(x, part)
-    typical = as_tensor_variable(part.support_point()).astype(x.dtype)
-    found = as_tensor_variable(part.logp(switch(inside, x, typical)))
-    return switch(both([*part.valid(), inside]), found, -np.inf)
+    conditions: list[Any] = part.valid()
+    if not known(part.support, x, part):
+        inside = part.support.check(x, part)
+        conditions.append(inside)
+        x = switch(inside, x, as_tensor_variable(part.support_point()).astype(x.dtype))
+    found = as_tensor_variable(part.logp(x))
+    if has_ends(part.support):
+        conditions.append(neq(found, -np.inf))
+    return stretch(switch(both(conditions), found, -np.inf) if conditions else found, x)
+
+
+def has_ends(support: Interval) -> bool:
+    """Whether ends belong to the support: there a density may be 0, and its logarithm have an infinite slope."""
+    return (support.lower != -np.inf and not support.lower_open) or (support.upper != np.inf and not support.upper_open)
 
 
 def known_ends(part: Distribution) -> tuple[float, float]:

@@ -10,10 +10,10 @@ import numpy as np
 from pellucid.stats.constraint import Positive, Real, open_unit_interval, positive, real
 from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.far_tails import log_beta_far
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of, standard
 from pellucid.stats.parameters import given
 from pellucid.tensor.arithmetic import abs as abs_
-from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, lt, minimum, sign, sqr, switch
+from pellucid.tensor.arithmetic import bitwise_and, bitwise_or, lt, minimum, reciprocal, sign, sqr, switch
 from pellucid.tensor.draws import law
 from pellucid.tensor.random import (
     cauchy_law,
@@ -60,13 +60,13 @@ class Normal(Distribution):
     oracle = "stats.norm(mu, sigma)"
 
     def logp(self, x: Any) -> Any:
-        return -0.5 * sqr((x - self.mu) / self.sigma) - log(self.sigma) - HALF_LOG_TWO_PI
+        return -0.5 * sqr(standard(x, self.mu, self.sigma)) - log(self.sigma) - HALF_LOG_TWO_PI
 
     def logcdf(self, x: Any) -> Any:
-        return log_ndtr((x - self.mu) / self.sigma)
+        return log_ndtr(standard(x, self.mu, self.sigma))
 
     def logccdf(self, x: Any) -> Any:
-        return log_ndtr((self.mu - x) / self.sigma)
+        return log_ndtr(-standard(x, self.mu, self.sigma))
 
     def icdf(self, q: Any) -> Any:
         return self.mu + self.sigma * ndtri(q)
@@ -94,7 +94,7 @@ class StudentT(Distribution):
     oracle = "stats.t(nu, mu, sigma)"
 
     def logp(self, x: Any) -> Any:
-        nu, z = self.nu, (x - self.mu) / self.sigma
+        nu, z = self.nu, standard(x, self.mu, self.sigma)
         constant = log_gamma_step(0.5 * nu) - 0.5 * log(math.pi * nu) - log(self.sigma)
         return constant - 0.5 * (nu + 1.0) * log1p(sqr(z) / nu)
 
@@ -121,10 +121,10 @@ class StudentT(Distribution):
         return switch(far, switch(up, log1p(-exp(outer)), outer), inner)
 
     def logcdf(self, x: Any) -> Any:
-        return self.log_lower_tail((x - self.mu) / self.sigma)
+        return self.log_lower_tail(standard(x, self.mu, self.sigma))
 
     def logccdf(self, x: Any) -> Any:
-        return self.log_lower_tail((self.mu - x) / self.sigma)
+        return self.log_lower_tail(-standard(x, self.mu, self.sigma))
 
     def icdf(self, q: Any) -> Any:
         nu, p = self.nu, minimum(q, 1.0 - q)
@@ -154,7 +154,7 @@ class Cauchy(Distribution):
     oracle = "stats.cauchy(alpha, beta)"
 
     def logp(self, x: Any) -> Any:
-        return -log(self.beta) - math.log(math.pi) - log1p(sqr((x - self.alpha) / self.beta))
+        return -log(self.beta) - math.log(math.pi) - log1p(sqr(standard(x, self.alpha, self.beta)))
 
     def log_lower_tail(self, z: Any) -> Any:
         """log P(Z <= z): the angle that z is seen under, as a share of a half turn."""
@@ -163,10 +163,10 @@ class Cauchy(Distribution):
         return switch(up, log1p(-angle), log(angle))
 
     def logcdf(self, x: Any) -> Any:
-        return self.log_lower_tail((x - self.alpha) / self.beta)
+        return self.log_lower_tail(standard(x, self.alpha, self.beta))
 
     def logccdf(self, x: Any) -> Any:
-        return self.log_lower_tail((self.alpha - x) / self.beta)
+        return self.log_lower_tail(-standard(x, self.alpha, self.beta))
 
     def icdf(self, q: Any) -> Any:
         low = lt(q, 0.25)
@@ -193,17 +193,17 @@ class Laplace(Distribution):
     oracle = "stats.laplace(mu, b)"
 
     def logp(self, x: Any) -> Any:
-        return -abs_(x - self.mu) / self.b - log(2.0 * self.b)
+        return -abs_(x - self.mu) * reciprocal(self.b) - log(2.0 * self.b)
 
     def log_lower_tail(self, z: Any) -> Any:
         """log P(Z <= z)."""
         return switch(z > 0, log1p(-0.5 * exp(-abs_(z))), z - math.log(2))
 
     def logcdf(self, x: Any) -> Any:
-        return self.log_lower_tail((x - self.mu) / self.b)
+        return self.log_lower_tail(standard(x, self.mu, self.b))
 
     def logccdf(self, x: Any) -> Any:
-        return self.log_lower_tail((self.mu - x) / self.b)
+        return self.log_lower_tail(-standard(x, self.mu, self.b))
 
     def icdf(self, q: Any) -> Any:
         return self.mu - self.b * sign(q - 0.5) * log(2.0 * minimum(q, 1.0 - q))
@@ -267,14 +267,14 @@ class Logistic(Distribution):
     oracle = "stats.logistic(mu, s)"
 
     def logp(self, x: Any) -> Any:
-        z = abs_((x - self.mu) / self.s)
+        z = abs_(standard(x, self.mu, self.s))
         return -z - 2.0 * softplus(-z) - log(self.s)
 
     def logcdf(self, x: Any) -> Any:
-        return -softplus((self.mu - x) / self.s)
+        return -softplus(-standard(x, self.mu, self.s))
 
     def logccdf(self, x: Any) -> Any:
-        return -softplus((x - self.mu) / self.s)
+        return -softplus(standard(x, self.mu, self.s))
 
     def icdf(self, q: Any) -> Any:
         return self.mu + self.s * logit(q)
@@ -296,14 +296,14 @@ class Gumbel(Distribution):
     oracle = "stats.gumbel_r(mu, beta)"
 
     def logp(self, x: Any) -> Any:
-        z = (x - self.mu) / self.beta
+        z = standard(x, self.mu, self.beta)
         return -z - exp(-z) - log(self.beta)
 
     def logcdf(self, x: Any) -> Any:
-        return -exp((self.mu - x) / self.beta)
+        return -exp(-standard(x, self.mu, self.beta))
 
     def logccdf(self, x: Any) -> Any:
-        z = (x - self.mu) / self.beta
+        z = standard(x, self.mu, self.beta)
         far = z > 40.0  # where P(X > x) = exp(-z) to the last digit, also when that underflows
         return switch(far, -z, log1mexp(-exp(-switch(far, 0.0, z))))
 
@@ -327,14 +327,14 @@ class Moyal(Distribution):
     oracle = "stats.moyal(mu, sigma)"
 
     def logp(self, x: Any) -> Any:
-        z = (x - self.mu) / self.sigma
+        z = standard(x, self.mu, self.sigma)
         return -0.5 * (z + exp(-z)) - log(self.sigma) - HALF_LOG_TWO_PI
 
     def logcdf(self, x: Any) -> Any:
-        return math.log(2) + log_ndtr(-exp(0.5 * (self.mu - x) / self.sigma))
+        return math.log(2) + log_ndtr(-exp(-0.5 * standard(x, self.mu, self.sigma)))
 
     def logccdf(self, x: Any) -> Any:
-        half = 0.5 * (x - self.mu) / self.sigma
+        half = 0.5 * standard(x, self.mu, self.sigma)
         far = half > 20.0  # where erf is linear to the last digit, also when its argument underflows
         u = exp(-switch(far, 0.0, half)) / ROOT_TWO
         return switch(far, 0.5 * math.log(2 / math.pi) - half, log_of(erf(u), erfc(u)))

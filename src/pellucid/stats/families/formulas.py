@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.stats.bounds import known
 from pellucid.stats.constraint import positive
-from pellucid.tensor.arithmetic import bitwise_and, eq, gt, lt, sqr, switch
+from pellucid.tensor.arithmetic import bitwise_and, eq, gt, lt, reciprocal, sqr, switch
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Subtensor
 from pellucid.tensor.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
@@ -20,9 +20,14 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 ROOT_TWO = math.sqrt(2)
 
 
-def minus(x: Any, loc: TensorVariable) -> Any:
+def minus(x: Any, loc: Any) -> Any:
     """x - loc, or x itself where loc is known to be 0."""
     return x if isinstance(loc, Constant) and not loc.data.any() else x - loc
+
+
+def standard(x: Any, loc: Any, scale: Any) -> Any:
+    """(x - loc) / scale, as a product: one division for all elements of x, not one for each."""
+    return minus(x, loc) * reciprocal(scale)
 
 
 def times_log(a: Any, x: Any) -> TensorVariable:

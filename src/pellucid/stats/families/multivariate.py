@@ -26,7 +26,7 @@ from pellucid.stats.families.count_formulas import log_rising
 from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, times_log
 from pellucid.stats.parameters import as_parameter, given
 from pellucid.stats.structures import LengthVector, PositiveInteger, zero_sum
-from pellucid.tensor.arithmetic import sqr, switch
+from pellucid.tensor.arithmetic import reciprocal, sqr, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.create import arange, zeros
 from pellucid.tensor.cumulate import cumsum
@@ -330,7 +330,7 @@ class ZeroSumNormal(Distribution):
         axes = tuple(range(-self.law.ndim_supp, 0))
         free = product([dim(x, x.ndim + a) - 1 for a in axes])
         sigma = self.sigma[(..., *[0] * len(axes))]
-        return -0.5 * sum_(sqr(x / self.sigma), axis=axes) - free * (log(sigma) + HALF_LOG_TWO_PI)
+        return -0.5 * sum_(sqr(x * reciprocal(self.sigma)), axis=axes) - free * (log(sigma) + HALF_LOG_TWO_PI)
 
     def mean(self) -> Any:
         return zeros(as_extents(self.support_shape))

@@ -11,9 +11,17 @@ from pellucid.stats.constraint import Positive, Real, at_least, nonnegative, pos
 from pellucid.stats.distribution import Distribution, Undefined, distribution
 from pellucid.stats.families.continuous import scale_of_precision
 from pellucid.stats.families.far_tails import log_gamma_tails
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, log_of, minus, times_log
+from pellucid.stats.families.formulas import (
+    HALF_LOG_TWO_PI,
+    ROOT_TWO,
+    log_gamma_step,
+    log_of,
+    minus,
+    standard,
+    times_log,
+)
 from pellucid.stats.parameters import given
-from pellucid.tensor.arithmetic import lt, minimum, sqr, switch
+from pellucid.tensor.arithmetic import lt, minimum, reciprocal, sqr, switch
 from pellucid.tensor.draws import law
 from pellucid.tensor.random import (
     chisquare_law,
@@ -64,7 +72,7 @@ class HalfNormal(Distribution):
 
     def standard(self, x: Any) -> Any:
         """x in units of sigma."""
-        return minus(x, self.loc) / self.sigma
+        return standard(x, self.loc, self.sigma)
 
     def logp(self, x: Any) -> Any:
         return -0.5 * sqr(self.standard(x)) - log(self.sigma) + (math.log(2) - HALF_LOG_TWO_PI)
@@ -106,11 +114,11 @@ class HalfStudentT(Distribution):
     def logp(self, x: Any) -> Any:
         nu = self.nu
         constant = log_gamma_step(0.5 * nu) + math.log(2) - 0.5 * log(math.pi * nu) - log(self.sigma)
-        return constant - 0.5 * (nu + 1.0) * log1p(sqr(x / self.sigma) / nu)
+        return constant - 0.5 * (nu + 1.0) * log1p(sqr(x * reciprocal(self.sigma)) / nu)
 
     def probabilities(self, x: Any) -> tuple[Any, Any]:
         """P(X <= x) and P(X > x): the one from the side whose argument is not rounded, the other as the rest to 1."""
-        square = sqr(x / self.sigma) / self.nu
+        square = sqr(x * reciprocal(self.sigma)) / self.nu
         near = square < 1.0
         below = betainc(0.5, 0.5 * self.nu, 1.0 / (1.0 + 1.0 / switch(near, square, 1.0)))
         above = betainc(0.5 * self.nu, 0.5, 1.0 / (1.0 + switch(near, 1.0, square)))
@@ -152,7 +160,7 @@ class HalfCauchy(Distribution):
     oracle = "stats.halfcauchy(loc, beta)"
 
     def logp(self, x: Any) -> Any:
-        return math.log(TWO_OVER_PI) - log(self.beta) - log1p(sqr(minus(x, self.loc) / self.beta))
+        return math.log(TWO_OVER_PI) - log(self.beta) - log1p(sqr(standard(x, self.loc, self.beta)))
 
     def logcdf(self, x: Any) -> Any:
         x = minus(x, self.loc)
@@ -294,13 +302,13 @@ class LogNormal(Distribution):
 
     def logp(self, x: Any) -> Any:
         y = log(x)
-        return -0.5 * sqr((y - self.mu) / self.sigma) - log(self.sigma) - HALF_LOG_TWO_PI - y
+        return -0.5 * sqr(standard(y, self.mu, self.sigma)) - log(self.sigma) - HALF_LOG_TWO_PI - y
 
     def logcdf(self, x: Any) -> Any:
-        return log_ndtr((log(x) - self.mu) / self.sigma)
+        return log_ndtr(standard(log(x), self.mu, self.sigma))
 
     def logccdf(self, x: Any) -> Any:
-        return log_ndtr((self.mu - log(x)) / self.sigma)
+        return log_ndtr(-standard(log(x), self.mu, self.sigma))
 
     def icdf(self, q: Any) -> Any:
         return exp(self.mu + self.sigma * ndtri(q))
@@ -360,11 +368,11 @@ class Weibull(Distribution):
     oracle = "stats.weibull_min(alpha, 0, beta)"
 
     def logp(self, x: Any) -> Any:
-        z = x / self.beta
+        z = x * reciprocal(self.beta)
         return log(self.alpha / self.beta) + times_log(self.alpha - 1.0, z) - z**self.alpha
 
     def logcdf(self, x: Any) -> Any:
-        z = x / self.beta
+        z = x * reciprocal(self.beta)
         power = z**self.alpha
         small = lt(power, 1e-17)  # where P(X <= x) = z**alpha to the last digit, also when that underflows
         return switch(small, self.alpha * log(z), log1mexp(-switch(small, 1.0, power)))

@@ -12,7 +12,7 @@ from pellucid.stats.constraint import Nonnegative, Positive, Real, interval, pos
 from pellucid.stats.distribution import Distribution, distribution
 from pellucid.stats.families.continuous import scale_of_precision
 from pellucid.stats.families.far_tails import log_beta_tail
-from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, minus
+from pellucid.stats.families.formulas import HALF_LOG_TWO_PI, ROOT_TWO, log_gamma_step, minus, standard
 from pellucid.stats.families.mills import log_mills, log_mills_gap, normal_mass
 from pellucid.stats.parameters import given
 from pellucid.stats.quadrature import integrate, reach
@@ -62,7 +62,7 @@ class SkewNormal(Distribution):
     oracle = "stats.skewnorm(alpha, mu, sigma)"
 
     def logp(self, x: Any) -> Any:
-        z = (x - self.mu) / self.sigma
+        z = standard(x, self.mu, self.sigma)
         return math.log(2) - HALF_LOG_TWO_PI - log(self.sigma) - 0.5 * sqr(z) + log_ndtr(self.alpha * z)
 
     def log_thin_tail(self, distance: Any, alpha: Any) -> Any:
@@ -88,10 +88,10 @@ class SkewNormal(Distribution):
         return switch(z < 0, below, switch(above < -1.0, log1p(-exp(minimum(above, -0.5))), rest))
 
     def logcdf(self, x: Any) -> Any:
-        return self.log_tail((x - self.mu) / self.sigma, self.alpha)
+        return self.log_tail(standard(x, self.mu, self.sigma), self.alpha)
 
     def logccdf(self, x: Any) -> Any:
-        return self.log_tail((self.mu - x) / self.sigma, -self.alpha)
+        return self.log_tail(-standard(x, self.mu, self.sigma), -self.alpha)
 
     def mean(self) -> Any:
         return self.mu + self.sigma * (math.sqrt(2 / math.pi) * self.alpha / sqrt(1.0 + sqr(self.alpha)))
@@ -118,7 +118,7 @@ class SkewStudentT(Distribution):
 
     def parts(self, x: Any) -> tuple[Any, Any, Any]:
         """z, and (1 + w) / 2 and (1 - w) / 2 with all their digits."""
-        z = (x - self.mu) / self.sigma
+        z = standard(x, self.mu, self.sigma)
         size = switch(z > 0, z, -z)  # and not abs, whose slope at 0 is 0
         root = sqrt(self.a + self.b + sqr(z))
         large = 0.5 * (1.0 + size / root)
@@ -173,7 +173,7 @@ class ExGaussian(Distribution):
 
     def standard(self, x: Any) -> tuple[Any, Any]:
         """x in units of sigma, and the rate of the exponential variable in those units."""
-        return (x - self.mu) / self.sigma, self.sigma / self.nu
+        return standard(x, self.mu, self.sigma), self.sigma / self.nu
 
     def log_smeared(self, z: Any, rate: Any) -> Any:
         """log(exp(rate**2 / 2 - rate z) Phi(z - rate)), which is log(phi(z) R(rate - z)) with the Mills ratio R."""

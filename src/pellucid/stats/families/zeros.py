@@ -85,13 +85,19 @@ class OfBase(Distribution):
         return log1p(-switch(where, self.psi, 0.0)) if odds is None else -softplus(odds)
 
     def with_zero(self, log_p: Any) -> Any:
-        """log(1 - psi + psi p), from log p."""
+        """log(1 - psi + psi p), from log p; where one of the logarithms is -inf, its infinite slope counts as 0."""
+        log_p = level_at_infinity(log_p)
         if known(open_unit_interval, self.psi):
             return logaddexp(self.log_rest(True), self.log_psi(True) + log_p)
         lacking = self.psi * expm1(log_p)
         small = gt(lacking, -0.5)
         total = (1.0 - self.psi) + self.psi * exp(log_p)
-        return switch(small, log1p(switch(small, lacking, 0.0)), log(switch(small, 1.0, total)))
+        return level_at_infinity(switch(small, log1p(switch(small, lacking, 0.0)), log(switch(small, 1.0, total))))
+
+
+def level_at_infinity(log_p: Any) -> Any:
+    """The same number, through which no gradient flows where it is -inf."""
+    return switch(eq(log_p, -np.inf), -np.inf, log_p)
 
 
 def check_base(cls: type, base: type[Distribution]) -> None:
@@ -159,8 +165,10 @@ class ZeroInflated(OfBase):
 
     def logp(self, x: Any) -> Any:
         zero = eq(x, 0)
-        own = self.inner.logp(x) if self.starts_at_zero else self.inner.log_density(x)
-        return switch(zero, self.with_zero(switch(zero, own, 0.0)), self.log_psi(~zero) + own)
+        if not self.starts_at_zero:
+            return switch(zero, self.log_rest(zero), self.log_psi(~zero) + self.inner.log_density(x))
+        at_zero = self.with_zero(self.inner.logp(ZERO))  # which needs no x, so it is computed once for all
+        return switch(zero, at_zero, self.log_psi(~zero) + self.inner.logp(x))
 
     def logcdf(self, x: Any) -> Any:
         return self.with_zero(self.inner.logcdf(x) if self.starts_at_zero else self.inner.log_probability(x))
@@ -286,7 +294,7 @@ def positive_negative_binomial(
     return rng.logseries(np.broadcast_to(mu / (mu + alpha), size)) + rng.poisson(rng.gamma(rest, mu / alpha))
 
 
-# Tested without p = 1, where log P(0) of the base is -inf and has no derivative.
+# Registry tests read graphs as they are written: there p = 1 gives 0 times infinity, which rewriting leaves out.
 not_quite_sure = replace(unit_interval, examples=(0.0, 1e-6, 0.3, 0.5, 1 - 1e-9))
 
 
