@@ -46,3 +46,33 @@ def imported_on_use(owner: str, where: Mapping[str, str], otherwise: Callable[[s
         return found
 
     return find
+
+
+class Later:
+    """A module that is imported when something in it is first asked for."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        with garbage_left_alone():
+            found = getattr(import_module(self._name), name)
+        setattr(self, name, found)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<module {self._name}, imported when it is used>"
+
+
+def later(package: str, names: str) -> list[Any]:
+    """Some modules of a package, for whoever needs them seldom.
+
+    Type checkers do not see through it: the module that calls this also imports the same under ``TYPE_CHECKING``.
+
+    Examples
+    --------
+    >>> (mathematics,) = later("pellucid.graph", "mathematics")
+    >>> mathematics.pp.__name__
+    'pp'
+    """
+    return [Later(f"{package}.{name}") for name in names.split()]

@@ -11,14 +11,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pellucid.graph.lazy import later
 from pellucid.inference import estimators
-from pellucid.inference.rules import EffectiveDraws
 from pellucid.inference.trace import element_labels
+
+if TYPE_CHECKING:
+    from pellucid.inference import rules
+else:
+    (rules,) = later("pellucid.inference", "rules")
 
 __all__ = ["Convergence", "bfmi", "check", "convergence", "ess", "eti", "hdi", "log_warnings", "mcse", "rhat"]
 
@@ -101,7 +106,7 @@ def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None
     (True, True)
     """
     if isinstance(x, (int, float)):
-        return EffectiveDraws(x)
+        return rules.EffectiveDraws(x)
     return _scalar(estimators.measure(x, _choose_with_prob("ess", estimators.ESS, method, prob)))
 
 

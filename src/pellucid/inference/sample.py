@@ -10,33 +10,39 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.compile.callback import density_function, release
+from pellucid.graph.lazy import later
 from pellucid.inference import kernel
-from pellucid.inference.chains import ChainResults, Watcher, chain_keys, compiled_sampler, run_chains
+from pellucid.inference.chains import ChainResults, Watcher, compiled_sampler, run_chains
 from pellucid.inference.chains import Progress as ChainState
 from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
-from pellucid.inference.divergences import explain_divergences
+from pellucid.inference.hamiltonian.rng import chain_keys
 from pellucid.inference.memory import bytes_of_draws, machine_memory, warn_of_memory
-from pellucid.inference.options import DRAWS, TUNE, Settings, as_count, as_init, step_settings
+from pellucid.inference.options import DRAWS, TUNE, Settings, as_count, as_init, as_metric, step_settings
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
-from pellucid.inference.rules import as_rule, draws_within_memory
 from pellucid.inference.starts import find_starts
-from pellucid.inference.steps.compound import CompoundDensity, run_compound
 from pellucid.inference.steps.methods import NUTS, GradientMethod, StepMethod, assign, methods_by_name
-from pellucid.inference.store import RunStore, open_run
 from pellucid.inference.trace import preload
-from pellucid.inference.watch import CallbackWatcher, RuleWatcher, Watchers
-from pellucid.model.check import SamplingError
 from pellucid.model.context import here, modelcontext
 from pellucid.model.density import Density
 from pellucid.model.model import Model
 from pellucid.stats import as_seed
+
+if TYPE_CHECKING:  # what many runs need nothing of
+    from pellucid.inference import divergences, rules, watch
+    from pellucid.inference import store as stores
+    from pellucid.inference.steps import compound
+    from pellucid.model import check as checks
+else:
+    divergences, rules, stores, watch = later("pellucid.inference", "divergences rules store watch")
+    (compound,) = later("pellucid.inference.steps", "compound")
+    (checks,) = later("pellucid.model", "check")
 
 LOG = logging.getLogger("pellucid")
 LONG = 1.0
@@ -90,9 +96,9 @@ def sample(
         The variables to keep; by default all free random variables and deterministics.
     initvals : dict or sequence of dicts (one per chain), optional
         Where to start, by variable or name; under the name of a value variable (``sigma_log__``) on its scale.
-    init : {"auto", "jitter+adapt_diag", "adapt_diag", "map", "jitter+map"}
+    init : {"auto", "jitter+adapt_diag", "adapt_diag", "jitter+adapt_full", "adapt_full", "map", "jitter+map"}
         Whether starts are moved by up to 1 in each unconstrained coordinate ("auto", and with "jitter"), and whether
-        they are searched for where the posterior density is largest ("map").
+        they are searched for where the posterior density is largest ("map"). With "full" the mass matrix is dense.
     jitter_max_retries : int
         How often to move a start again whose log-probability is not finite.
     discard_tuned_samples : bool
@@ -132,6 +138,8 @@ def sample(
         Show no progress, and log nothing about convergence.
     **options
         Settings of step methods in PyMC's spelling: ``nuts={"target_accept": 0.9}``, ``metropolis={"scaling": 2}``.
+        ``nuts={"metric": "low_rank"}`` or ``"dense"`` is for posteriors with strong correlations: the mass matrix then
+        knows the directions that matter most, or all; each leapfrog step takes time as the rank or the dimension.
         Any name of PyMC's samplers as `nuts_sampler` means the one here. Arguments of PyMC that have no meaning here
         (`mp_ctx`, `blas_cores`, ...: see `pellucid.inference.options.NEEDLESS`) change nothing; any other raises.
 
@@ -172,15 +180,16 @@ def sample(
         as_count("chains", 4 if chains is None else chains, 1),
         cores if cores is None else as_count("cores", cores, 1),
         as_seed(random_seed), float(wanted_rate), int(own.get("max_treedepth", max_treedepth)),
+        as_metric(own.get("metric", start.metric), methods),
         not discard_tuned_samples, bool(progressbar) and not quiet,
     )  # fmt: skip
     begun = time.perf_counter()
-    engine = Engine(owner, methods, backend)
-    rule = as_rule(until)
+    engine = Engine(owner, methods, backend, settings.metric)
+    rule = None if until is None else rules.as_rule(until)
     if rule is not None:  # it looks at all chains, so all must run
         settings = replace(settings, cores=settings.chains)
     if rule is not None and draws is None:
-        settings = replace(settings, draws=draws_within_memory(settings.chains, engine.density.size))
+        settings = replace(settings, draws=rules.draws_within_memory(settings.chains, engine.density.size))
     elif trace is None and resume is None:
         needed = bytes_of_draws(owner, engine.density, settings.draws, settings.chains, var_names)
         warn_of_memory(needed, machine_memory())
@@ -196,13 +205,13 @@ def sample(
         )  # fmt: skip
     else:
         starts = np.zeros((settings.chains, engine.density.size))
-    watchers: list[Watcher] = [RuleWatcher(rule)] if rule is not None else []
-    watchers += [CallbackWatcher(callback)] if callback is not None else []
+    watchers: list[Watcher] = [watch.RuleWatcher(rule)] if rule is not None else []
+    watchers += [watch.CallbackWatcher(callback)] if callback is not None else []
     if store is not None:
         watchers.append(store)
         if resume is None:
             store.create(settings.remembered())
-    results = engine.run(starts, settings, Watchers(watchers) if watchers else None, states)
+    results = engine.run(starts, settings, watch.Watchers(watchers) if watchers else None, states)
     if store is not None:
         store.finish(attributes(settings, time.perf_counter() - begun, results))
         found = store.collect()
@@ -212,13 +221,13 @@ def sample(
     if compute_convergence_checks and not quiet:
         report_convergence(found)
     if store is not None:
-        return DeferredTree(partial(open_run, store.path), None)
+        return DeferredTree(partial(stores.open_run, store.path), None)
     return as_tree(found, idata_kwargs or {}) if return_inferencedata else Trace(found.posterior, found.statistics)
 
 
 def open_store(
     trace: Any, resume: Any, model: Model, engine: Engine, var_names: Sequence[str] | None
-) -> RunStore | None:
+) -> stores.RunStore | None:
     """The store that a run is written to, if any."""
     if trace is not None and resume is not None:
         raise ValueError("trace= begins a new run, resume= goes on with one: give one of them.")
@@ -227,29 +236,29 @@ def open_store(
         return None
     if not isinstance(path, (str, PathLike)):
         raise TypeError(f"trace and resume are paths of Zarr stores, not {path!r}.")
-    return RunStore(path, model, engine.density, var_names)
+    return stores.RunStore(path, model, engine.density, var_names)
 
 
 class Engine:
     """A model's density, compiled for the step methods that will sample it."""
 
-    def __init__(self, model: Model, methods: Sequence[StepMethod], backend: str | None):
-        self.density: Density | CompoundDensity
+    def __init__(self, model: Model, methods: Sequence[StepMethod], backend: str | None, metric: str):
+        self.density: Density | compound.CompoundDensity
         if all(isinstance(m, NUTS) for m in methods):
             with ThreadPoolExecutor(1, thread_name_prefix="compile-sampler") as pool:
-                pool.submit(compiled_sampler)  # while Python builds the gradient
+                pool.submit(compiled_sampler, metric)  # while Python builds the gradient
                 self.density = model.density()
                 self.compiled = self.density.compile(backend)
                 self.evaluate = density_function(self.compiled, self.density.size)
         else:
-            self.density = CompoundDensity(model, methods, backend)
+            self.density = compound.CompoundDensity(model, methods, backend)
             self.evaluate = self.density.evaluate
 
     def run(
         self, starts: np.ndarray, settings: Settings, watcher: Watcher | None, states: Sequence[np.ndarray] | None
     ) -> ChainResults:
         """Run all chains, show their progress, and raise what stopped them."""
-        if isinstance(self.density, CompoundDensity):
+        if not isinstance(self.density, Density):
             return run_all(self.density, starts, settings, watcher, states)
         return run_nuts(self.density, self.compiled, starts, settings, watcher, states)
 
@@ -273,7 +282,7 @@ def run_nuts(
         results = run_chains(
             compiled.address, contexts, density.dimension, starts, settings.draws, settings.tune,
             keys=chain_keys(settings.seed, settings.chains), target_accept=settings.target_accept,
-            max_treedepth=settings.max_treedepth, cores=cores, keep_tune=settings.keep_tune,
+            max_treedepth=settings.max_treedepth, metric=settings.metric, cores=cores, keep_tune=settings.keep_tune,
             on_progress=report, watcher=watcher, states=states,
         )  # fmt: skip
     release(compiled, contexts)
@@ -282,7 +291,7 @@ def run_nuts(
 
 
 def run_all(
-    density: CompoundDensity,
+    density: compound.CompoundDensity,
     starts: np.ndarray,
     settings: Settings,
     watcher: Watcher | None,
@@ -290,7 +299,7 @@ def run_all(
 ) -> ChainResults:
     """Run several step methods in turn."""
     with watched(settings) as report:
-        results = run_compound(
+        results = compound.run_compound(
             density, starts, settings.draws, settings.tune, chain_keys(settings.seed, settings.chains),
             settings.target_accept, settings.max_treedepth, settings.keep_tune,
             cores=settings.cores, on_progress=report, watcher=watcher, states=states,
@@ -322,11 +331,11 @@ def raise_failures(compiled: Sequence[Any], results: ChainResults) -> None:
     """Raise what ended a chain before its time, unless it was the user, who gets the draws made."""
     bad = np.flatnonzero(results.status == kernel.BAD_START)
     if bad.size:
-        raise SamplingError(f"The log-density is not finite where chain {', '.join(map(str, bad))} starts.")
+        raise checks.SamplingError(f"The log-density is not finite where chain {', '.join(map(str, bad))} starts.")
     for chain in np.flatnonzero(results.status < 0):
         for function in compiled:
             function.check(int(results.status[chain]))
-        raise SamplingError(f"The log-density failed in chain {chain} with code {results.status[chain]}.")
+        raise checks.SamplingError(f"The log-density failed in chain {chain} with code {results.status[chain]}.")
     if results.interrupted:
         if not results.completed.any():
             raise KeyboardInterrupt
@@ -353,6 +362,6 @@ def report_convergence(run: Run) -> None:
     names = {str(v.name) for v in model.free_RVs}
     judged = {name: a for name, a in run.posterior.items() if name in names} or run.posterior
     found = check(judged, run.statistics, coords=coords, dims=model.named_vars_to_dims)
-    if "diverging" in run.statistics:
-        found += explain_divergences(model, run.unconstrained, run.statistics["diverging"])
+    if "diverging" in run.statistics and run.statistics["diverging"].any():
+        found += divergences.explain_divergences(model, run.unconstrained, run.statistics["diverging"])
     log_warnings(found)

@@ -6,16 +6,20 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.lazy import later
 from pellucid.inference.options import Init, Settings
-from pellucid.model.check import SamplingError, find_problems, gradient_problems, start_message
 from pellucid.model.context import here
-from pellucid.model.feasible import prior_points
 from pellucid.model.initial import check_initval, initial_point
 from pellucid.model.model import Model
+
+if TYPE_CHECKING:  # what is needed when a start is bad
+    from pellucid.model import check, feasible
+else:
+    check, feasible = later("pellucid.model", "check feasible")
 
 LOG = logging.getLogger("pellucid")
 PRIOR_TRIES = 100
@@ -64,22 +68,22 @@ def find_start(
         if np.isfinite(logp) and np.isfinite(slope).all():
             return x
     told = initvals or not moved
-    for point in () if told else prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
+    for point in () if told else feasible.prior_points(model, int(generator.integers(2**63)), PRIOR_TRIES):
         tried = density.pack(point)
         logp, slope = evaluate(tried)
         if np.isfinite(logp) and np.isfinite(slope).all():
             LOG.info("The usual start is impossible (model.start_report() says why): started at a draw from the prior.")
             return tried
-    raise SamplingError(explain(model, density, base, x))
+    raise check.SamplingError(explain(model, density, base, x))
 
 
 def explain(model: Model, density: Any, base: np.ndarray, moved: np.ndarray) -> str:
     """Why no start was found: what is wrong at the unmoved one, or else at the last one tried."""
     for x in (base, moved):
         point = {name: np.asarray(v) for name, v in density.split(x).items()}
-        findings = find_problems(model, point) or gradient_problems(model, point)
+        findings = check.find_problems(model, point) or check.gradient_problems(model, point)
         if findings:
-            return start_message(model, point, findings)
+            return check.start_message(model, point, findings)
     return (
         "The model's log-probability is not finite near its starting point, although it is at that point: "
         "pass init='adapt_diag', or initvals."

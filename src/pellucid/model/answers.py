@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.model import check, density, feasible, initial, logprob, point, show
-from pellucid.model.plates import Diagram, model_to_graphviz
+from pellucid.graph.lazy import later
+from pellucid.model import density, initial, logprob
 from pellucid.model.shapes import Shape
-from pellucid.model.structure import model_to_mermaid
-from pellucid.model.table import Table, model_table
 from pellucid.tensor.types import TensorVariable
+
+if TYPE_CHECKING:  # what many programs never ask
+    from pellucid.model import check, feasible, plates, point, show, structure, table
+else:
+    check, feasible, plates, point, show, structure, table = later(
+        "pellucid.model", "check feasible plates point show structure table"
+    )
 
 Point = dict[str, np.ndarray]
 """Values of the value variables, by name."""
@@ -161,17 +166,17 @@ class Answers:
         """The model as text: each variable with its distribution."""
         return show.model_text(self, formatting, include_params=include_params)
 
-    def table(self: Any, **options: Any) -> Table:
+    def table(self: Any, **options: Any) -> table.Table:
         """One row for each variable: see :func:`pellucid.model.table.model_table`."""
-        return model_table(self, **options)
+        return table.model_table(self, **options)
 
-    def to_graphviz(self: Any, **options: Any) -> Diagram:
+    def to_graphviz(self: Any, **options: Any) -> plates.Diagram:
         """A picture with plates: see :func:`pellucid.model.plates.model_to_graphviz`."""
-        return model_to_graphviz(self, **options)
+        return plates.model_to_graphviz(self, **options)
 
     def to_mermaid(self: Any, **options: Any) -> str:
         """The text of a Mermaid diagram: see :func:`pellucid.model.structure.model_to_mermaid`."""
-        return model_to_mermaid(self, **options)
+        return structure.model_to_mermaid(self, **options)
 
     def _repr_latex_(self: Any) -> str:
         return self.str_repr(formatting="latex")

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.compile.shared import SharedVariable
 from pellucid.model.context import here, modelcontext
 from pellucid.model.dims import as_dims, as_labels
+from pellucid.model.observed import is_masked
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.types import Constant, to_array
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 def data_value(name: str, value: Any) -> np.ndarray:
     """Data as an array in one of the widest dtypes, so that later values of a narrower one fit."""
     plain = value.to_numpy() if hasattr(value, "to_numpy") else value
-    if isinstance(plain, np.ma.MaskedArray) and np.ma.getmaskarray(plain).any():
+    if is_masked(plain) and np.ma.getmaskarray(plain).any():
         raise ValueError(f"Data '{name}' has masked elements: fill them first. {here()}")
     try:
-        array = to_array(np.asarray(plain) if isinstance(plain, np.ma.MaskedArray) else plain)
+        array = to_array(np.asarray(plain) if is_masked(plain) else plain)
     except TypeError as error:
         raise TypeError(f"Data '{name}' are not numbers: {error} {hint_for(plain)}{here()}") from None
     wide = {"f": "float64", "i": "int64", "u": "int64"}.get(array.dtype.kind)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.compile.function import MissingInputError
 from pellucid.diff import grad
+from pellucid.graph.lazy import later
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe, made_by
 from pellucid.graph.replace import replace_all, replace_reached
@@ -22,7 +22,10 @@ from pellucid.tensor.shape import concatenate, reshape, stack
 from pellucid.tensor.types import TensorType, TensorVariable, as_tensor_variable, constant
 
 if TYPE_CHECKING:
+    from pellucid.compile import function
     from pellucid.model.model import Model
+else:
+    (function,) = later("pellucid.compile", "function")
 
 
 def value_variable(
@@ -184,7 +187,7 @@ def check_closed(model: Model) -> None:
         missing = [u for u in explicit_graph_inputs(graph) if u not in values]
         if missing:
             line = v.owner.line if v.owner is not None else None
-            raise MissingInputError(
+            raise function.MissingInputError(
                 f"'{v}' depends on {', '.join(f'{u} ({u.type})' for u in missing)}, which has no value: make it a "
                 "random variable, "
                 f"pm.Data, or an array. '{v}' was made at {describe(line)}"

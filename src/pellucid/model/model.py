@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from pellucid.graph.lazy import later
 from pellucid.graph.nodes import Variable
 from pellucid.graph.provenance import describe
-from pellucid.model import imputation, initial, surgery
+from pellucid.model import initial
 from pellucid.model.answers import Answers
 from pellucid.model.context import active_models, current_model, here, modelcontext
 from pellucid.model.data import set_data_variable
@@ -21,6 +22,11 @@ from pellucid.model.parts import as_total_size
 from pellucid.model.shapes import Shape, current_shape, try_shape
 from pellucid.model.variables import Deterministic
 from pellucid.tensor.types import TensorVariable
+
+if TYPE_CHECKING:
+    from pellucid.model import imputation, surgery
+else:
+    imputation, surgery = later("pellucid.model", "imputation surgery")
 
 
 class WithinItself(type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,12 +20,18 @@ from pellucid.tensor.types import TensorVariable, constant, to_array
 SHOWN = 5
 
 
+def is_masked(values: Any) -> bool:
+    """Whether this is a masked array; who has one has imported NumPy's module for them, which is slow to import."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(values, masked.MaskedArray)
+
+
 def data_array(name: str, data: Any) -> np.ndarray:
     """Data as an array of numbers: a masked one where elements are missing (masked, NaN, None). Text is refused."""
     plain = data.to_numpy() if hasattr(data, "to_numpy") else data
-    masked = np.ma.getmaskarray(plain) if isinstance(plain, np.ma.MaskedArray) else None
+    masked = np.ma.getmaskarray(plain) if is_masked(plain) else None
     try:
-        array = to_array(as_numbers(plain.data if isinstance(plain, np.ma.MaskedArray) else plain))
+        array = to_array(as_numbers(plain.data if is_masked(plain) else plain))
     except TypeError as error:
         raise TypeError(f"The data of '{name}' are not numbers: {error} {here()}") from None
     missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
@@ -35,7 +42,7 @@ def data_array(name: str, data: Any) -> np.ndarray:
 def complete_array(name: str, data: Any) -> np.ndarray:
     """Data as an array of numbers, none of which is missing."""
     array = data_array(name, data)
-    missing = np.ma.getmaskarray(array)
+    missing = np.ma.getmaskarray(array) if is_masked(array) else np.zeros(array.shape, bool)
     if missing.any():
         raise ValueError(
             f"The value given for '{name}' is missing (NaN or masked) at {list_places(missing)}: fill it in. {here()}"
@@ -79,7 +86,7 @@ def as_observed(name: str, observed: Any, dtype: str) -> tuple[Any, Any]:
     if isinstance(observed, Variable):
         return observed_graph(name, observed, dtype)
     array = data_array(name, observed)
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         return array.data, np.ma.getmaskarray(array)
     return constant(convert(name, array, dtype), name=name), None
 
@@ -95,7 +102,7 @@ def observed_graph(name: str, observed: Variable, dtype: str) -> tuple[Any, Any]
             f"{here()}"
         )
     now = data_array(name, observed.get_value(borrow=True) if isinstance(observed, SharedVariable) else observed.eval())
-    if isinstance(now, np.ma.MaskedArray):
+    if is_masked(now):
         return observed, np.ma.getmaskarray(now)
     convert(name, now, dtype)
     return observed if observed.dtype == dtype else cast(observed, dtype), None

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pellucid.graph.lazy import imported_on_use
 from pellucid.stats import families
 from pellucid.stats.bijection import Bijection, Transform
 from pellucid.stats.bounds import known
 from pellucid.stats.distribution import DISTRIBUTIONS, Distribution, Undefined
 from pellucid.stats.draws import as_seed, stream
-from pellucid.stats.forward import draw
 from pellucid.stats.logprob import (
     NotDerivable,
     conditional_logp,
@@ -54,13 +54,10 @@ if TYPE_CHECKING:  # for editors and type checkers, what `families` loads by nam
     from pellucid.stats.families.tabulated import *
     from pellucid.stats.families.truncated import *
     from pellucid.stats.families.zeros import *
+    from pellucid.stats.forward import draw
 
 
-def __getattr__(name: str) -> Any:
-    if name not in families.PLACES:
-        raise AttributeError(f"module 'pellucid.stats' has no attribute {name!r}")
-    globals()[name] = found = families.load(name)
-    return found
+__getattr__ = imported_on_use(__name__, {**families.PLACES, "draw": "pellucid.stats.forward"})
 
 
 def __dir__() -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
+from pellucid.graph.lazy import later
 from pellucid.graph.provenance import describe, user_line
 from pellucid.stats.bijection import Bijection, default_bijection
 from pellucid.stats.bounds import DRAWS, known
@@ -22,8 +23,6 @@ from pellucid.stats.parameters import (
     read_fields,
     read_parametrization,
 )
-from pellucid.stats.quantiles import search_quantile
-from pellucid.stats.quantiles_discrete import search
 from pellucid.tensor.arithmetic import floor, switch
 from pellucid.tensor.broadcast import shape_error
 from pellucid.tensor.draws import Law, RngVariable, draw
@@ -31,6 +30,11 @@ from pellucid.tensor.reduce import all as all_
 from pellucid.tensor.shape import as_extents, broadcast_shape, broadcast_to
 from pellucid.tensor.transcendental import log1mexp
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
+
+if TYPE_CHECKING:
+    from pellucid.stats import quantiles, quantiles_discrete
+else:
+    quantiles, quantiles_discrete = later("pellucid.stats", "quantiles quantiles_discrete")
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {}
 """Every distribution by name, in the order of declaration."""
@@ -204,9 +208,9 @@ class Distribution:
     def icdf(self, q: Any) -> Any:
         """The least value whose cdf is q, for q in (0, 1)."""
         if self.discrete and not self.law.ndim_supp:
-            return search(self, q)
+            return quantiles_discrete.search(self, q)
         if isinstance(self.support, Interval) and type(self).logcdf is not Distribution.logcdf:
-            return search_quantile(self, as_tensor_variable(q))
+            return quantiles.search_quantile(self, as_tensor_variable(q))
         raise Undefined(f"The quantile function (icdf) of {type(self).__name__} is not implemented.")
 
     def mean(self) -> Any:
