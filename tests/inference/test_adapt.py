@@ -8,8 +8,9 @@ import pytest
 from inference.densities import compiled, correlated_gaussian, gaussian, independent_gaussian
 from pellucid.compile.llvm.kernel_language import compile_kernels
 from pellucid.inference.adapt import metric, step_size, warmup
-from pellucid.inference.chains import chain_keys, run_chains
+from pellucid.inference.chains import run_chains
 from pellucid.inference.hamiltonian import layout, nuts
+from pellucid.inference.hamiltonian.rng import chain_keys
 
 ENTRIES = [
     nuts.start_chain, step_size.find_step_size, step_size.restart_averaging, step_size.average_step_size,

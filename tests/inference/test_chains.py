@@ -13,7 +13,8 @@ from scipy import stats
 
 from inference.densities import SCHOOLS, compiled, correlated_gaussian, eight_schools, gaussian, truncated, undefined
 from pellucid.inference import diagnose, kernel
-from pellucid.inference.chains import Progress, chain_keys, compiled_sampler, run_chains, run_chains_python
+from pellucid.inference.chains import Progress, compiled_sampler, run_chains, run_chains_python
+from pellucid.inference.hamiltonian.rng import chain_keys
 
 _, _, DATA = correlated_gaussian(4)
 

@@ -16,10 +16,11 @@ from pellucid.compile.llvm.kernel_language import (
     shift_right_logical,
 )
 from pellucid.inference import diagnose
-from pellucid.inference.chains import chain_keys, run_chains
+from pellucid.inference.chains import run_chains
 from pellucid.inference.hamiltonian import layout, nuts, rng
 from pellucid.inference.hamiltonian.integrator import leapfrog
 from pellucid.inference.hamiltonian.metric import draw_momentum
+from pellucid.inference.hamiltonian.rng import chain_keys
 from pellucid.inference.hamiltonian.trajectory import MAX_ENERGY_ERROR, grow, join_trees
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +22,17 @@ from numpy.typing import ArrayLike, NDArray
 from pellucid.compile.llvm import blas
 from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernels
 from pellucid.graph.collector import garbage_left_alone
+from pellucid.graph.lazy import later
 from pellucid.inference import kernel as sampler
 from pellucid.inference.hamiltonian import layout, nuts
+from pellucid.inference.hamiltonian.integrator import leapfrog
+
+if TYPE_CHECKING:
+    from pellucid.inference.adapt import correlations
+    from pellucid.inference.hamiltonian import stretch
+else:
+    (correlations,) = later("pellucid.inference.adapt", "correlations")
+    (stretch,) = later("pellucid.inference.hamiltonian", "stretch")
 
 SECONDS_BETWEEN_REPORTS = 0.1
 RAISED = -1
@@ -79,35 +88,19 @@ class ChainResults:
     seconds: dict[str, Any] = field(repr=False)
 
 
-def chain_keys(seed: int | Sequence[int] | np.random.SeedSequence | None, chains: int) -> NDArray:
-    """Keys of independent random streams, shape (chains, 2); the first ones do not depend on how many there are.
-
-    Examples
-    --------
-    >>> bool((chain_keys(1, 2) == chain_keys(1, 4)[:2]).all())
-    True
-    """
-    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    # Children are derived from the root's entropy here, because `spawn` would change a SeedSequence of the caller.
-    children = (
-        np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, chain), pool_size=root.pool_size)
-        for chain in range(chains)
-    )
-    return np.array([child.generate_state(2, np.uint64) for child in children], np.uint64).reshape(chains, 2)
-
-
 _compiling = threading.Lock()
 
 
-def compiled_sampler() -> dict[str, CompiledKernel]:
+def compiled_sampler(metric: str = sampler.DIAGONAL) -> dict[str, CompiledKernel]:
     """The compiled kernels of NUTS; calling it early, in a thread, hides the time of a first compilation."""
     with _compiling:  # who comes second waits instead of compiling the same again
-        return _compile_sampler()
+        return _compile_sampler(stretched=metric != sampler.DIAGONAL)
 
 
 @functools.cache
-def _compile_sampler() -> dict[str, CompiledKernel]:
-    return compile_kernels(nuts.start_chain, nuts.advance_chain)
+def _compile_sampler(*, stretched: bool) -> dict[str, CompiledKernel]:
+    replaced = {leapfrog: stretch.stretched_leapfrog} if stretched else {}
+    return compile_kernels(nuts.start_chain, nuts.advance_chain, replaced=replaced)
 
 
 def prepare() -> None:
@@ -140,6 +133,7 @@ def run_chains(
     max_treedepth: int = 10,
     cores: int | None = None,
     keep_tune: bool = False,
+    metric: str = sampler.DIAGONAL,
     on_progress: Callable[[list[Progress]], object] | None = None,
     watcher: Watcher | None = None,
     states: Sequence[NDArray] | None = None,
@@ -169,6 +163,8 @@ def run_chains(
         Chains run at the same time; by default as many as the machine has processors.
     keep_tune
         Whether the draws of tuning are returned, too.
+    metric
+        One of `pellucid.inference.kernel.METRICS`.
     on_progress
         Called in this thread at most ten times a second, and at the end, with the progress of every chain.
     watcher
@@ -181,8 +177,8 @@ def run_chains(
     ChainResults
         After Ctrl-C the draws made so far, with `interrupted` set.
     """
-    entry = compiled_sampler()
-    plan = Plan(starts, dimension, draws, tune, keys, target_accept, max_treedepth, keep_tune)
+    entry = compiled_sampler(metric)
+    plan = Plan(starts, dimension, draws, tune, keys, target_accept, max_treedepth, keep_tune, metric)
     if len(contexts) != plan.chains:
         raise ValueError(f"one context is needed for each of {plan.chains} chains, got {len(contexts)}")
     address = Addresses(entry["start_chain"].function, entry["advance_chain"].function)
@@ -303,6 +299,7 @@ class Plan:
         target_accept: float,
         max_treedepth: int,
         keep_tune: bool,
+        metric: str = sampler.DIAGONAL,
     ):
         positions = np.asarray(starts, np.float64)
         if positions.ndim != 2 or positions.shape[1] != dimension or dimension < self.least_dimension:
@@ -319,7 +316,11 @@ class Plan:
             raise ValueError(f"keys must have shape ({self.chains}, 2), got {words.shape}; see chain_keys")
         self.count, self.tune, self.keep_tune = draws, tune, keep_tune
         self.target_accept, self.max_treedepth = float(target_accept), max_treedepth
-        self.states = [nuts.new_state(x, max_treedepth, key) for x, key in zip(positions, words, strict=True)]
+        stretched = metric != sampler.DIAGONAL
+        chains = list(zip(positions, words, strict=True))
+        self.learners = [correlations.new_learner(metric, *c, max_treedepth, tune) for c in chains if stretched]
+        self.states = [learner.state for learner in self.learners]
+        self.states = self.states or [nuts.new_state(x, max_treedepth, key) for x, key in chains]
         self.draws = np.empty((self.chains, draws, dimension))
         self.tune_draws = np.empty((self.chains, tune if keep_tune else 0, dimension))
         self.statistics = np.zeros((len(sampler.STATISTICS), self.chains, tune + draws))
@@ -331,6 +332,8 @@ class Plan:
     def run(self, chain: int, how: Addresses | Views, density: Any, context: Any) -> None:
         """Run one chain to its end; a chain that fails stops the others."""
         start, advance = self.kernels(chain, how, density, context)
+        if self.learners:
+            advance = self.learners[chain].watching(advance)
         at = int(self.progress[chain, sampler.ITERATIONS_DONE])
         self.clock[chain, 0] = time.perf_counter()
         status = sampler.FINISHED if at else start()
@@ -382,7 +385,8 @@ class Plan:
 
     def memory(self, chain: int) -> list[NDArray]:
         """The arrays from which a chain can go on."""
-        return [self.progress[chain], *self.states[chain]]
+        learnt = self.learners[chain].memory() if self.learners else []
+        return [self.progress[chain], *self.states[chain], *learnt]
 
     def pack(self, chain: int) -> NDArray:
         """The state of a chain that stands still, as bytes."""
@@ -465,7 +469,6 @@ class Plan:
         for chain in range(self.chains):
             self.draws[chain, completed[chain] : most] = np.nan
             self.tune_draws[chain, tuned[chain] :] = np.nan
-        scale = slice(layout.SCALE * self.dimension, (layout.SCALE + 1) * self.dimension)
         spans = np.diff(self.clock, axis=1)
         return ChainResults(
             draws=self.positions(slice(None), 0, most),
@@ -477,9 +480,16 @@ class Plan:
             status=self.status,
             interrupted=interrupted,
             step_size=np.array([state.scalars[layout.STEP_SIZE] for state in self.states]),
-            inverse_mass=np.array([state.workspace[scale] ** 2 for state in self.states]),
+            inverse_mass=np.array([self.inverse_mass(chain) for chain in range(self.chains)]),
             seconds={"total": seconds, "tuning": spans[:, 0], "sampling": spans[:, 1]},
         )
+
+    def inverse_mass(self, chain: int) -> NDArray:
+        """The diagonal of the inverse mass matrix of a chain."""
+        if self.learners:
+            return self.learners[chain].variances()
+        d = self.dimension
+        return self.states[chain].workspace[layout.SCALE * d : (layout.SCALE + 1) * d] ** 2
 
     def split(self, part: slice) -> dict[str, NDArray]:
         """The statistics of a part of the iterations, by name and in their types."""

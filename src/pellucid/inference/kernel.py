@@ -51,6 +51,12 @@ LEAPFROGS = 2
 STOP_REQUESTED = 3
 PROGRESS_CELLS = 4
 
+DIAGONAL = "diagonal"
+LOW_RANK = "low_rank"
+DENSE = "dense"
+METRICS = (DIAGONAL, LOW_RANK, DENSE)
+"""What the mass matrix can be: diagonal, diagonal but for a few directions, or any."""
+
 # How starting or advancing a chain ends. Negative: the code of an exception inside the density.
 FINISHED = 0
 STOPPED = 1

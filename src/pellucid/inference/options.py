@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.inference.kernel import DENSE, DIAGONAL, METRICS
 from pellucid.model.context import here
 
 LOG = logging.getLogger("pellucid")
 
 DRAWS = 1000
 TUNE = 1000
-REMEMBERED = ("draws", "tune", "chains", "seed", "target_accept", "max_treedepth")
+REMEMBERED = ("draws", "tune", "chains", "seed", "target_accept", "max_treedepth", "metric")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
     seed: int
     target_accept: float
     max_treedepth: int
+    metric: str
     keep_tune: bool
     progressbar: bool
 
@@ -42,10 +44,11 @@ class Settings:
 
 
 class Init(NamedTuple):
-    """Where chains start: at the initial point or at the mode, and whether moved from there."""
+    """Where chains start: at the initial point or at the mode, and whether moved from there; and the metric."""
 
     moved: bool
     mode: bool = False
+    metric: str = DIAGONAL
 
 
 INITS = {
@@ -53,16 +56,15 @@ INITS = {
     "jitter+adapt_diag": Init(True),
     "jitter+adapt_diag_grad": Init(True),
     "adapt_diag": Init(False),
+    "adapt_full": Init(False, metric=DENSE),
+    "jitter+adapt_full": Init(True, metric=DENSE),
     "map": Init(False, mode=True),
     "jitter+map": Init(True, mode=True),
 }
-"""The values of `init`. The mass matrix is learnt from draws and gradients in the same way after all of them."""
+"""The values of `init`. The mass matrix is learnt from draws and gradients after all of them."""
 
-DENSE = "NUTS learns a diagonal mass matrix here, from draws and gradients"
 APPROXIMATE = "chains need no approximation to start from here: NUTS finds its scales in a few dozen draws"
 REFUSED_INITS = {
-    "adapt_full": DENSE,
-    "jitter+adapt_full": DENSE,
     "advi": APPROXIMATE,
     "advi+adapt_diag": APPROXIMATE,
     "advi_map": APPROXIMATE,
@@ -96,6 +98,18 @@ def as_init(init: str) -> Init:
     if init not in INITS:
         raise ValueError(f"init is one of {', '.join(INITS)}, not {init!r}. {here()}")
     return INITS[init]
+
+
+def as_metric(metric: Any, methods: Any) -> str:
+    """The kind of mass matrix asked for, where NUTS moves all variables."""
+    if metric not in METRICS:
+        raise ValueError(f"metric is one of {', '.join(METRICS)}, not {metric!r}. {here()}")
+    if metric != DIAGONAL and [m.name for m in methods] != ["nuts"]:
+        raise ValueError(
+            f"metric={metric!r} is for models whose variables are all moved by NUTS; here there are "
+            f"{', '.join(map(repr, methods))}. {here()}"
+        )
+    return metric
 
 
 def step_settings(options: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,8 @@ from pellucid.compile.llvm.kernel_language import (
     VOID,
     Kernel,
     Kind,
+    bits_of,
+    double_of,
     multiply_high,
     shift_right_logical,
     signed,
@@ -468,6 +470,10 @@ class ExpressionWriter:
             return self.compute(f"select i1 {test.text}, i64 {negative.text}, i64 {a.text}", I64)
         if function is abs:
             return self.call("llvm.fabs.f64", F64, [a])
+        if function is bits_of:
+            return self.compute(f"bitcast double {self.convert(a, F64, node, 'the argument').text} to i64", I64)
+        if function is double_of and a.kind is I64:
+            return self.compute(f"bitcast i64 {a.text} to double", F64)
         if function in ROUNDING:
             whole = self.call(ROUNDING[function], F64, [self.convert(a, F64, node, "the argument")])
             return self.call("llvm.fptosi.sat.i64.f64", I64, [whole])

@@ -14,7 +14,7 @@ Called, it is that Python function, on NumPy arrays or memoryviews; `compile_ker
 What is allowed: arithmetic, comparisons (chained too), `and`, `or`, `not` with short circuit, `a if c else b`,
 assignment to names and elements, `if`, `while`, `for ... in range(...)`, `break`, `continue`, `return`, `x[i]`,
 `x[o:]` (a pointer offset; the upper bound of a slice is ignored), and calls of other kernels, of `math` functions, of
-`float int abs min max`, of the wrapping integer functions below and of a `Density` parameter. Names from outside the
+`float int abs min max`, of the integer functions below and of a `Density` parameter. Names from outside the
 function, or attributes of modules, must be kernels or numbers. Anything else is a `KernelError` naming file and line.
 
 Where the two worlds differ: machine integers wrap at 64 bits (use `wrapping_add` and friends where that is meant),
@@ -31,9 +31,9 @@ import functools
 import hashlib
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple, NewType
 
 import numpy as np
@@ -117,6 +117,24 @@ def multiply_high(a: int, b: int) -> int:
 def shift_right_logical(a: int, bits: int) -> int:
     """`a`, read as unsigned, shifted right by 0 to 63 bits."""
     return signed((int(a) & 0xFFFF_FFFF_FFFF_FFFF) >> int(bits))
+
+
+def bits_of(x: float) -> int:
+    """The bits of a double, read as an integer.
+
+    >>> hex(bits_of(1.0))
+    '0x3ff0000000000000'
+    """
+    return int(np.float64(x).view(np.int64))
+
+
+def double_of(bits: int) -> float:
+    """The double that has these bits.
+
+    >>> double_of(bits_of(0.1))
+    0.1
+    """
+    return float(np.int64(bits).view(np.float64))
 
 
 # ---------------------------------------------------------------- kernels as values
@@ -236,7 +254,12 @@ def parse(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def reachable(entries: Sequence[Kernel]) -> list[Kernel]:
+Replaced = Mapping[Kernel, Kernel]
+"""Kernels, and others of the same parameters that are compiled in their place."""
+NONE: Replaced = MappingProxyType({})
+
+
+def reachable(entries: Sequence[Kernel], replaced: Replaced = NONE) -> list[Kernel]:
     """`entries` and every kernel they call, directly or not."""
     found: dict[Kernel, None] = {}
     pending = list(reversed(entries))
@@ -245,7 +268,7 @@ def reachable(entries: Sequence[Kernel]) -> list[Kernel]:
         if current not in found:
             found[current] = None
             used = (*current.outside.values(), *current.attributes.values())
-            pending += [value for value in used if isinstance(value, Kernel)]
+            pending += [replaced.get(value, value) for value in used if isinstance(value, Kernel)]
     return list(found)
 
 
@@ -257,19 +280,20 @@ def export_name(entry: Kernel) -> str:
     return f"kernel_{entry.name}"
 
 
-def source_key(*entries: Kernel) -> str:
+def source_key(*entries: Kernel, replaced: Replaced = NONE) -> str:
     """A hash of all that decides the IR of `entries`: their files, the numbers they use, and this compiler.
 
     Computed without writing IR, so that a cached kernel starts at once.
     """
     digest = hashlib.blake2b(compiler_text(), digest_size=16)
-    for source in reachable(entries):
+    for source in reachable(entries, replaced):
         code = source.function.__code__
         used = (*source.outside.items(), *source.attributes.items())
         numbers = sorted((str(name), repr(x)) for name, x in used if isinstance(x, (int, float)))
         facts = (source.text, source.function.__qualname__, code.co_firstlineno, numbers, export_name(source))
         digest.update(repr(facts).encode())
     digest.update(repr([export_name(entry) for entry in entries]).encode())
+    digest.update(repr([(old.name, new.name) for old, new in replaced.items()]).encode())
     return digest.hexdigest()
 
 
@@ -280,11 +304,11 @@ def compiler_text() -> bytes:
     return b"".join(Path(__file__).with_name(name).read_bytes() for name in files)
 
 
-def write_module(*entries: Kernel) -> str:
+def write_module(*entries: Kernel, replaced: Replaced = NONE) -> str:
     """The LLVM IR of `entries` and all they call."""
     from pellucid.compile.llvm.kernel_statements import intermediate_representation  # not needed for cached kernels
 
-    return intermediate_representation(*entries)
+    return intermediate_representation(*entries, replaced=replaced)
 
 
 class CompiledKernel:
@@ -325,7 +349,7 @@ class CompiledKernel:
         return f"<compiled kernel {self.source.name} at {self.address:#x}>"
 
 
-def compile_kernels(*entries: Kernel, level: int = 2) -> dict[str, CompiledKernel]:
+def compile_kernels(*entries: Kernel, level: int = 2, replaced: Replaced = NONE) -> dict[str, CompiledKernel]:
     """Compile kernels, and those they call, to machine code.
 
     Parameters
@@ -334,6 +358,8 @@ def compile_kernels(*entries: Kernel, level: int = 2) -> dict[str, CompiledKerne
         The kernels to be called from Python or by address; their names must differ.
     level
         LLVM's optimisation level.
+    replaced
+        Kernels that are called, and those of the same parameters that are to be called in their place.
 
     Returns
     -------
@@ -363,6 +389,7 @@ def compile_kernels(*entries: Kernel, level: int = 2) -> dict[str, CompiledKerne
         raise ValueError(f"the kernels compiled together need different names, got {names}")
     if any(BOOL in entry.signature.values() for entry in entries):
         raise TypeError("a kernel called from outside takes and returns numbers and arrays; use i64 in place of bool")
-    key = f"kernels-{source_key(*entries)}"
-    library = jit.compile_ir(functools.partial(write_module, *entries), names, level=level, cache_key=key)
+    key = f"kernels-{source_key(*entries, replaced=replaced)}"
+    write = functools.partial(write_module, *entries, replaced=replaced)
+    library = jit.compile_ir(write, names, level=level, cache_key=key)
     return {entry.name: CompiledKernel(entry, library) for entry in entries}

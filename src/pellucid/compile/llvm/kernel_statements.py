@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pellucid.compile.llvm.kernel_expressions import ELEMENTS, ExpressionWriter, Module, Value
-from pellucid.compile.llvm.kernel_language import BOOL, I64, VOID, Kernel, export_name, reachable
+from pellucid.compile.llvm.kernel_language import BOOL, I64, VOID, NONE, Kernel, Replaced, export_name, reachable
 
 
 class Loop(NamedTuple):
@@ -199,10 +199,14 @@ class FunctionWriter(ExpressionWriter):
         self.jump(self.loops[-1].again)
 
 
-def intermediate_representation(*entries: Kernel) -> str:
+def intermediate_representation(*entries: Kernel, replaced: Replaced = NONE) -> str:
     """The LLVM IR of `entries` and all they call; only `entries` are visible from outside."""
-    kernels = reachable(entries)
+    kernels = reachable(entries, replaced)
     symbols = {k: export_name(k) if k in entries else f"kernel_{k.name}.{n}" for n, k in enumerate(kernels)}
+    for old, new in replaced.items():
+        if list(old.signature.items()) != list(new.signature.items()):
+            raise new.error(None, f"it cannot replace {old.name!r}, whose parameters are others")
+        symbols[old] = symbols[new]
     module = Module(symbols, {}, set(), set(), [])
     bodies = [FunctionWriter(source, module).write(exported=source in entries) for source in kernels]
     return "\n".join([*module.declarations(), *bodies, *module.metadata(), ""])

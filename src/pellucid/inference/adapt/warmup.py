@@ -18,6 +18,12 @@ LATE_WINDOW = 80
 MIN_INDEX_OF_DIVERGENT = 4
 
 
+@kernel(inline=True)
+def settling_from(tune: i64) -> i64:
+    """The tuning iteration from which the metric stays."""
+    return tune - tune * SETTLING_PERCENT // 100
+
+
 @kernel(once=True)
 def adapt(
     density: Density,
@@ -31,7 +37,7 @@ def adapt(
     d: i64,
 ) -> i64:
     """Learn from the transition of tuning iteration `iteration`; negative if an exception was raised in the density."""
-    settling = tune - tune * SETTLING_PERCENT // 100
+    settling = settling_from(tune)
     window = EARLY_WINDOW if iteration < tune * EARLY_PERCENT // 100 else LATE_WINDOW
     last_window = iteration + window > settling
     acceptance = scalars[layout.SYMMETRIC_ACCEPTANCE] if last_window else scalars[layout.ACCEPTANCE]
@@ -53,5 +59,5 @@ def adapt_metric(window: i64, last_window: bool, workspace: Array, scalars: Arra
         learn_state(workspace, scalars, d)
     if scalars[layout.BACKGROUND_COUNT] >= window and not last_window:
         replace_foreground(workspace, scalars, d)
-    if scalars[layout.FOREGROUND_COUNT] >= FEWEST_DRAWS:
+    if scalars[layout.FOREGROUND_COUNT] >= FEWEST_DRAWS and scalars[layout.STRETCHED] == 0.0:
         update_metric(workspace, d)

@@ -24,7 +24,15 @@ CANDIDATE_GRADIENT = 11
 FOREGROUND = 12
 BACKGROUND = 16
 POOL = 20
-"""First of the vectors that `slots` deals out."""
+"""First of the vectors that `slots` deals out, unless those of a stretched metric come before."""
+
+# A metric that is not diagonal: the last gradient pulled back and the gradient it came from, a velocity, factors, rows.
+STRETCH = 20
+PULLED = 0
+PULLED_FROM = 1
+VELOCITY = 2
+FACTORS = 3
+ROWS = 4
 
 # Numbers of vectors in `slots`: of the tree on its way up, then three for each size of a waiting tree.
 CARRY_FIRST = 0
@@ -67,7 +75,11 @@ MEAN_ERROR = START_ENERGY + 8
 UPDATES = START_ENERGY + 9
 FOREGROUND_COUNT = START_ENERGY + 10
 BACKGROUND_COUNT = START_ENERGY + 11
-SCALAR_CELLS = START_ENERGY + 12
+RANK = START_ENERGY + 12
+"""The rows of the stretched metric: 0 for a diagonal one, d for one that is a whole matrix."""
+STRETCHED = START_ENERGY + 13
+"""1 where the metric is stretched, and so not learnt by the kernels."""
+SCALAR_CELLS = START_ENERGY + 14
 
 
 def slot_count(max_treedepth: int) -> int:

@@ -1,4 +1,4 @@
-"""Momenta. They belong to coordinates stretched by the metric, in which the mass matrix is the identity.
+"""Momenta, which belong to coordinates stretched by the metric, in which the mass matrix is the identity.
 
 Let the positions be x = S y. A Hamiltonian with momenta p of y and mass 1 moves as one of x with inverse masses S S'
 does, but its momenta are standard normal, its kinetic energy is p.p / 2, and its velocity is p itself, so that nothing

@@ -31,7 +31,9 @@ class ChainState(NamedTuple):
     stream: IntArray
 
 
-def new_state(start: ArrayLike, max_treedepth: int, key: Iterable[SupportsIndex]) -> ChainState:
+def new_state(
+    start: ArrayLike, max_treedepth: int, key: Iterable[SupportsIndex], metric_vectors: int = 0
+) -> ChainState:
     """The state of a chain at `start`, still to be started by `start_chain`.
 
     Parameters
@@ -42,12 +44,15 @@ def new_state(start: ArrayLike, max_treedepth: int, key: Iterable[SupportsIndex]
         A trajectory has at most 2**max_treedepth states.
     key : two 64-bit integers
         The key of the chain's random numbers.
+    metric_vectors
+        The vectors that the metric takes in the workspace, if it is not diagonal.
     """
     position = np.asarray(start, np.float64)
     count = layout.slot_count(max_treedepth)
-    workspace = np.zeros((layout.POOL + count) * len(position))
+    pool = layout.POOL + metric_vectors
+    workspace = np.zeros((pool + count) * len(position))
     workspace[: len(position)] = position  # vector POSITION is the first
-    slots = np.arange(layout.POOL, layout.POOL + count)
+    slots = np.arange(pool, pool + count)
     return ChainState(workspace, slots, np.zeros(layout.SCALAR_CELLS), new_stream(key))
 
 

@@ -6,10 +6,11 @@ random numbers: as easy as 1, 2, 3"). A stream's state is an integer array, see 
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.compile.llvm.box_muller import HALF_PI, sine_of_half, turn_to_normal
 from pellucid.compile.llvm.kernel_language import (
@@ -60,6 +61,23 @@ def new_stream(key: Iterable[SupportsIndex]) -> IntArray:
     stream[KEY : KEY + 2] = words
     stream[USED] = 4
     return stream
+
+
+def chain_keys(seed: int | Sequence[int] | np.random.SeedSequence | None, chains: int) -> NDArray:
+    """Keys of independent random streams, shape (chains, 2); the first ones do not depend on how many there are.
+
+    Examples
+    --------
+    >>> bool((chain_keys(1, 2) == chain_keys(1, 4)[:2]).all())
+    True
+    """
+    root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    # Children are derived from the root's entropy here, because `spawn` would change a SeedSequence of the caller.
+    children = (
+        np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, chain), pool_size=root.pool_size)
+        for chain in range(chains)
+    )
+    return np.array([child.generate_state(2, np.uint64) for child in children], np.uint64).reshape(chains, 2)
 
 
 @kernel(cold=True)

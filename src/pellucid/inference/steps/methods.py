@@ -117,13 +117,15 @@ class NUTS(GradientMethod):
     ----------
     target_accept, max_treedepth
         As for `sample`.
+    metric : {"diagonal", "low_rank", "dense"}
+        What the mass matrix knows of correlations: nothing, the directions that matter most, or all.
     """
 
     name = "nuts"
 
     @classmethod
     def accepted(cls) -> Sequence[str]:
-        return "target_accept", "max_treedepth"
+        return "target_accept", "max_treedepth", "metric"
 
 
 class HamiltonianMC(GradientMethod):
