@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.compile.llvm.box_muller import fill_standard_normal
+from pellucid.compile.llvm.noise import standard_noise
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.draws import Draw, RngVariable
@@ -39,41 +39,93 @@ def stream_key(seed: int, *names: Any) -> int:
 
 
 MANY = 2**18
-"""So many normal numbers that machine code for them pays for being loaded."""
+"""So many numbers of one variable that machine code for them pays for being loaded."""
 
 
-class BlockGenerator(np.random.Generator):
-    """A generator for one block of an array, whose normal numbers are made by machine code where there are many.
+class Block:
+    """What one block of an array is drawn from.
 
     Parameters
     ----------
-    bits : BitGenerator
+    key : int
+        A hash: equal keys give equal numbers.
     blocks : float
         How many blocks there are of the size of this one. How numbers are made follows from the whole array, and so
         does not change with the machine.
 
     Examples
     --------
-    >>> z = BlockGenerator(np.random.SFC64(1), 100).standard_normal((200, 50))
+    >>> block = Block(stream_key(1, "x"), 100)
+    >>> block.noise("standard_normal", (200, 50)).shape
+    (200, 50)
+    """
+
+    def __init__(self, key: int, blocks: float):
+        self.key, self.blocks = key, blocks
+
+    def generator(self) -> BlockGenerator:
+        """A generator at its beginning."""
+        # SFC64 is seeded in full by a key, and half as slow as Philox, whose counter nothing here needs.
+        return BlockGenerator(np.random.SFC64(self.key), self)
+
+    def is_many(self, shape: tuple[int, ...]) -> bool:
+        """Whether numbers of this shape, in each block, are many."""
+        return math.prod(shape) * self.blocks >= MANY
+
+    def noise(self, kind: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The first numbers that the method `kind` of the generator gives."""
+        return standard_noise(kind, self.key, shape) if self.is_many(shape) else getattr(self.generator(), kind)(shape)
+
+
+class BlockGenerator(np.random.Generator):
+    """A generator for one block of an array, whose standard numbers are made by machine code where there are many.
+
+    Parameters
+    ----------
+    bits : BitGenerator
+    block : Block
+
+    Examples
+    --------
+    >>> z = Block(1, 100).generator().standard_normal((200, 50))
     >>> z.shape, bool(abs(z.std() - 1) < 0.05)
     ((200, 50), True)
     """
 
-    def __init__(self, bits: np.random.BitGenerator, blocks: float):
+    def __init__(self, bits: np.random.BitGenerator, block: Block):
         super().__init__(bits)
-        self.blocks = blocks
+        self.block, self.calls = block, 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BlockGenerator:
-        return BlockGenerator(deepcopy(self.bit_generator, memo), self.blocks)
+        copied = BlockGenerator(deepcopy(self.bit_generator, memo), self.block)
+        copied.calls = self.calls
+        return copied
+
+    def many(self, kind: str, size: Any) -> np.ndarray | None:
+        """Standard numbers by machine code; None where there are few."""
+        shape: tuple[int, ...] = () if size is None else tuple(np.atleast_1d(size).tolist())
+        if not self.block.is_many(shape):
+            return None
+        key = stream_key(self.block.key, self.calls) if self.calls else self.block.key
+        self.calls += 1
+        return standard_noise(kind, key, shape)
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> Any:
+        """As NumPy's; many numbers are never 0."""
+        found = self.many("random", size) if out is None and np.dtype(dtype) == np.float64 else None
+        return super().random(size, dtype, out) if found is None else found
 
     def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> Any:
         """As NumPy's, and by the method of Box and Muller for many numbers."""
-        shape = () if size is None else (size,) if isinstance(size, int | np.integer) else tuple(size)
-        if out is not None or np.dtype(dtype) != np.float64 or math.prod(shape) * self.blocks < MANY:
-            return super().standard_normal(size, dtype, out)
-        numbers = np.empty(shape)
-        fill_standard_normal(self, numbers)
-        return numbers
+        found = self.many("standard_normal", size) if out is None and np.dtype(dtype) == np.float64 else None
+        return super().standard_normal(size, dtype, out) if found is None else found
+
+    def standard_exponential(
+        self, size: Any = None, dtype: Any = np.float64, method: Any = "zig", out: np.ndarray | None = None
+    ) -> Any:
+        """As NumPy's, and by inversion for many numbers."""
+        found = self.many("standard_exponential", size) if out is None and np.dtype(dtype) == np.float64 else None
+        return super().standard_exponential(size, dtype, method, out) if found is None else found
 
 
 def as_seed(random_seed: Any) -> int:

@@ -18,9 +18,9 @@ from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import as_list, explicit_graph_inputs, toposort
 from pellucid.rewrite.pipeline import rewrite_graph
-from pellucid.stats.draws import BlockGenerator, as_seed, generators_by_name, stream, stream_key
+from pellucid.stats.draws import Block, as_seed, generators_by_name, stream, stream_key
 from pellucid.stats.logprob import extents_of_draw
-from pellucid.stats.staged import WORK, staged
+from pellucid.stats.staged import WORK, NotStaged, Staged, draws_from_noise
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.draws import Draw, RngType, RngVariable, as_size
 from pellucid.tensor.types import TensorType, TensorVariable
@@ -81,18 +81,20 @@ class Forward:
         """
         arrays = [checked(v, a, rows) for v, a in zip(self.given, values, strict=True)]
         seeds = self.seeds(random_seed)
-        first = self.first_block(arrays, rows, seeds)
+        first, shapes = self.first_block(arrays, rows, seeds)
         many = rows * sum(f.size for f in first) >= WORK and default_backend() == "llvm"
-        run = self.together.native if many and self.together else self.run
+        native = self.together.native if many and self.together else None
         found = [np.empty((rows, *f.shape[1:]), f.dtype) for f in first]
         step = rows_of_block(rows, sum(f.nbytes for f in first))
 
         def fill(start: int) -> None:
             part = slice(start, min(start + step, rows))
-            generators = self.generators(seeds, str(start), rows / step)
-            results = run(part.stop - start, generators, [a[part] for a in arrays])
-            for whole, result in zip(found, results, strict=True):
-                whole[part] = result
+            blocks, given = self.blocks(seeds, str(start), rows / step), [a[part] for a in arrays]
+            places = [whole[part] for whole in found]
+            results = attempted(native, part.stop - start, blocks, given, shapes, places)
+            for place, result in zip(places, results or self.run(part.stop - start, blocks, given), strict=True):
+                if result is not place:
+                    place[...] = result
 
         each_of(fill, range(0, rows, step), threads)
         return found
@@ -103,32 +105,31 @@ class Forward:
             return [int(v.get_value().integers(2**63)) for v in self.names]
         return [as_seed(random_seed)] * len(self.names) if self.names else []
 
-    def first_block(self, arrays: Sequence[np.ndarray], rows: int, seeds: Sequence[int]) -> list[np.ndarray]:
-        """The outputs at the first row, if there is one: for their shapes, and to see whether rows can go together."""
+    def first_block(
+        self, arrays: Sequence[np.ndarray], rows: int, seeds: Sequence[int]
+    ) -> tuple[list[np.ndarray], Shapes]:
+        """The outputs at the first row, if there is one: for their shapes, and to see whether rows can go together.
+
+        Also the shapes, for one row, of the draws that :class:`Together` lists.
+        """
         count = min(rows, 1)
+        blocks, given = self.blocks(seeds, "first", float(rows)), [a[:count] for a in arrays]
+        if self.together is not None:
+            try:
+                return self.together.first(count, blocks, given)
+            except EvaluationError:
+                self.run, self.together = in_turn(self.graphs, self.leaves, list(self.names)), None
+        return [np.asarray(f) for f in self.run(count, blocks, given)], []
 
-        def found() -> list[np.ndarray]:
-            generators = self.generators(seeds, "first", float(rows))
-            return [np.asarray(f) for f in self.run(count, generators, [a[:count] for a in arrays])]
-
-        try:
-            return found()
-        except EvaluationError:
-            if not self.vectorized:
-                raise
-        self.run, self.together = in_turn(self.graphs, self.leaves, list(self.names)), None
-        return found()
-
-    def generators(self, seeds: Sequence[int], key: str, blocks: float) -> list[np.random.Generator]:
+    def blocks(self, seeds: Sequence[int], key: str, count: float) -> list[Block]:
         """What one of so many blocks is drawn from."""
-        # SFC64 is seeded in full by a key, and half as slow as Philox, whose counter nothing here needs.
         keys = [stream_key(s, names[0], "row", key) for s, names in zip(seeds, self.names.values(), strict=True)]
-        return [BlockGenerator(np.random.SFC64(k), blocks) for k in keys]
+        return [Block(k, count) for k in keys]
 
 
 def rows_of_block(rows: int, width: int) -> int:
     """How many rows to compute together: a power of two that follows from how many there are, unless they are wide."""
-    step = min(max(LEAST, 2 ** math.ceil(math.log2(max(rows, 1) / 32 + 1))), MOST)
+    step = min(max(LEAST, 2 ** math.ceil(math.log2(max(rows, 1) / 16))), MOST)
     while step > 1 and step * width > MEMORY:
         step //= 2
     return step
@@ -144,18 +145,26 @@ def checked(v: TensorVariable, array: np.ndarray, rows: int) -> np.ndarray:
 
 
 def each_of(work: Callable[[int], None], starts: range, threads: int | None) -> None:
-    """Do some work for each of several starts, side by side: NumPy lets go of Python's lock in what takes long."""
+    """Do some work for each of several starts, side by side: Python's lock is let go of in what takes long."""
     count = min(len(starts), threads or os.cpu_count() or 1)
-    if count <= 1:
-        for start in starts:
+    left = iter(starts)
+
+    def some() -> None:
+        for start in left:  # each takes what no other has
             work(start)
+
+    if count <= 1:
+        some()
         return
-    with ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(work, starts):
-            pass
+    with ThreadPoolExecutor(count - 1) as pool:
+        others = [pool.submit(some) for _ in range(count - 1)]
+        some()
+        for other in others:
+            other.result()
 
 
-Run = Callable[[int, Sequence[np.random.Generator], Sequence[np.ndarray]], Sequence[Any]]
+Run = Callable[[int, Sequence[Block], Sequence[np.ndarray]], Sequence[Any]]
+Shapes = Sequence[Sequence[int]]
 
 
 class Together:
@@ -168,22 +177,48 @@ class Together:
         self.batched = [batch_ndim(old, new) > 0 for old, new in zip(graphs, results, strict=True)]
         self.inputs: list[Any] = [count, *sources, *(wide[v] for v in leaves)]
         self.outputs: list[Any] = rewrite_graph(results)
-        self.interpreted = self.run_by(interpret(self.inputs, self.outputs))
+        self.drawn = draws_from_noise(self.outputs)
+        self.compiled = interpret(self.inputs, [*self.outputs, *self.drawn])
+
+    def first(self, rows: int, blocks: Sequence[Block], values: Sequence[np.ndarray]) -> tuple[list[Any], Shapes]:
+        """The outputs at so few rows, and the shapes of the draws from standard noise."""
+        found = self.compiled(np.array(rows), *(b.generator() for b in blocks), *values)
+        return self.whole(found, rows), [f.shape[1:] for f in found[len(self.batched) :]]
+
+    def interpreted(self, rows: int, blocks: Sequence[Block], values: Sequence[np.ndarray]) -> list[Any]:
+        """The outputs at so many rows."""
+        return self.first(rows, blocks, values)[0]
 
     @cached_property
-    def native(self) -> Run:
-        """The rows by machine code, as far as there can be any."""
-        compiled = staged(self.inputs, self.outputs)
-        return self.interpreted if compiled is None else self.run_by(compiled)
+    def native(self) -> Native | None:
+        """The same by machine code, as far as there can be any."""
+        try:
+            staged = Staged(self.inputs, self.outputs)
+        except NotStaged:
+            return None
 
-    def run_by(self, compiled: Callable[..., list[Any]]) -> Run:
-        """A function of rows, generators and arrays whose results all have an axis of rows."""
-
-        def run(rows: int, generators: Sequence[np.random.Generator], values: Sequence[np.ndarray]) -> list[Any]:
-            found = zip(compiled(np.array(rows), *generators, *values), self.batched, strict=True)
-            return [f if own else np.broadcast_to(f, (rows, *np.shape(f))) for f, own in found]
+        def run(
+            rows: int, blocks: Sequence[Block], values: Sequence[np.ndarray], shapes: Shapes, out: Sequence[Any]
+        ) -> list[Any]:
+            return self.whole(staged(rows, [np.array(rows), *blocks, *values], shapes, out), rows)
 
         return run
+
+    def whole(self, found: Sequence[Any], rows: int) -> list[Any]:
+        """Results that all have an axis of rows."""
+        pairs = zip(found, self.batched, strict=False)
+        return [f if own else np.broadcast_to(f, (rows, *np.shape(f))) for f, own in pairs]
+
+
+Native = Callable[[int, Sequence[Block], Sequence[np.ndarray], Shapes, Sequence[Any]], list[Any]]
+
+
+def attempted(native: Native | None, *arguments: Any) -> list[Any] | None:
+    """What machine code finds; None where it cannot, or refuses: the interpreter stretches more, and explains more."""
+    try:
+        return None if native is None else native(*arguments)
+    except ValueError:
+        return None
 
 
 def widened(graphs: Sequence[Any], wide: Mapping[Any, Any], rows: TensorVariable) -> list[Any]:
@@ -216,8 +251,8 @@ def in_turn(graphs: Sequence[Any], leaves: Sequence[Any], sources: Sequence[RngV
     """One row after the other."""
     compiled = interpret([*sources, *leaves], rewrite_graph(graphs))
 
-    def run(rows: int, generators: Sequence[np.random.Generator], values: Sequence[np.ndarray]) -> list[Any]:
-        found = list(each_row(compiled, rows, generators, values))
+    def run(rows: int, blocks: Sequence[Block], values: Sequence[np.ndarray]) -> list[Any]:
+        found = list(each_row(compiled, rows, [b.generator() for b in blocks], values))
         return [np.array([row[k] for row in found]) for k in range(len(graphs))]
 
     return run

@@ -18,7 +18,9 @@ from pellucid.compile.llvm.kernel_language import (
     IntArray,
     KernelError,
     Pointer,
+    bits_of,
     compile_kernels,
+    double_of,
     f64,
     i64,
     kernel,
@@ -220,6 +222,7 @@ def wrapping(a: i64, b: i64, out: IntArray) -> None:
     out[1] = wrapping_multiply(a, BIG)
     out[2] = multiply_high(a, b)
     out[3] = shift_right_logical(a, 11)
+    out[4] = bits_of(double_of(shift_right_logical(a, 2)) * 2.0) ^ bits_of(1)
 
 
 @kernel
@@ -375,7 +378,7 @@ def symbols_called(entry):
 @settings(max_examples=200, deadline=None)
 @given(a=st.integers(-(2**63), 2**63 - 1), b=st.integers(-(2**63), 2**63 - 1))
 def test_wrapping_integers(compiled, a, b):
-    plain, machine = both(compiled, wrapping, (a, b, ...), 4, np.int64)
+    plain, machine = both(compiled, wrapping, (a, b, ...), 5, np.int64)
     assert plain == machine
     assert plain[1][2] % 2**64 == (a % 2**64) * (b % 2**64) >> 64
     assert plain[1][3] == (a % 2**64) >> 11

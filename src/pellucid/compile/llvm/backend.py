@@ -226,6 +226,12 @@ def contiguous(array: Any) -> np.ndarray:
     return array if array.flags.num & READABLE == READABLE else np.require(array, requirements=("C", "A"))
 
 
+def written_to(place: np.ndarray | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array for native code to write into: the given one, if it is such."""
+    fits = place is not None and place.shape == shape and place.dtype == dtype and contiguous(place) is place
+    return place if fits else np.empty(shape, dtype)  # type: ignore[return-value]
+
+
 def slot_bytes(slot: Slot, value: Callable[[Extent], int]) -> int:
     """The size of a slot, rounded up to a cache line."""
     size = slot.itemsize
@@ -315,7 +321,8 @@ class Executable:
                 self.static = found
         return found
 
-    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, *arrays: np.ndarray, out: Sequence[np.ndarray | None] = ()) -> list[np.ndarray]:
+        """The outputs; written into the arrays of `out`, one per output, where there are any and they fit."""
         native = self.native
         given, shared = [contiguous(a) for a in arrays], native.shared_arrays()
         binding = self.binding(given, shared)
@@ -324,7 +331,10 @@ class Executable:
             workspace = spare.pop()
         except IndexError:  # also where another thread took the last one
             workspace = Workspace(native, binding)
-        results = [np.empty(shape, dtype) for shape, dtype in binding.results]
+        if out and self.direct:
+            results = [written_to(o, *result) for o, result in zip(out, binding.results, strict=True)]
+        else:
+            results = [np.empty(shape, dtype) for shape, dtype in binding.results]
         if shared:
             workspace.share(shared)
         args = workspace.args
@@ -360,7 +370,7 @@ class Interpreted:
         self.run = interpreter.compile(inputs, outputs)
         self.report = {"backend": "numpy", "why": why}
 
-    def __call__(self, *arrays: Any) -> list[Any]:
+    def __call__(self, *arrays: Any, out: Sequence[np.ndarray | None] = ()) -> list[Any]:
         return self.run(*arrays)
 
 
