@@ -82,3 +82,28 @@ def test_what_cannot_be_fitted_is_explained():
         pm.Potential("impossible", pm.math.log(-s))
         with pytest.raises(pm.SamplingError, match="impossible"):
             pm.find_MAP()
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Powell", "Newton-CG", "trust-exact", "basinhopping"])
+def test_other_ways_to_climb_arrive_at_the_same_mode(method):
+    with pm.Model():
+        pm.Gamma("s", 3.0, 2.0)
+        pm.Normal("x", [1.0, -2.0], 0.5, shape=2)
+        options = {"niter": 2, "rng": 1} if method == "basinhopping" else {}
+        best = pm.find_MAP(method, initvals={"x": [2.0, 2.0]}, **options)
+    np.testing.assert_allclose(best["s"], 1.0, rtol=1e-3)
+    np.testing.assert_allclose(best["x"], [1.0, -2.0], rtol=1e-3)
+
+
+def test_a_mode_is_a_result_with_one_draw_if_asked_for():
+    with pm.Model(coords={"g": ["a", "b"]}):
+        x = pm.Normal("x", [1.0, -2.0], [0.5, 2.0], dims="g")
+        pm.Deterministic("twice", 2 * x)
+        tree = pm.find_MAP(return_inferencedata=True, compute_hessian=True, jitter=True, random_seed=3)
+        dict_first = pm.find_MAP({"x": [5.0, 5.0]})
+    assert dict(tree["posterior"].sizes) == {"chain": 1, "draw": 1, "g": 2, "twice_dim_0": 2}
+    np.testing.assert_allclose(tree["posterior"]["x"].sel(g="b"), [[-2.0]], rtol=1e-4)
+    np.testing.assert_allclose(tree["fit"]["covariance_matrix"], np.diag([0.25, 4.0]), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(dict_first["x"], [1.0, -2.0], rtol=1e-4)
+    with pm.Model(), pytest.raises(ValueError, match="two names of one argument"):
+        pm.find_MAP(start={"x": 1.0}, initvals={"x": 1.0})

@@ -69,49 +69,68 @@ def surface(model: Model, variables: Any, start: Any, seed: Any, *, jacobian: bo
 
 
 def find_MAP(
-    start: Mapping[Any, Any] | None = None,
+    method: Any = "L-BFGS-B",
     vars: Any = None,  # PyMC's name
-    method: str = "L-BFGS-B",
+    *,
+    start: Mapping[Any, Any] | None = None,
+    initvals: Mapping[Any, Any] | None = None,
+    jitter: bool | None = None,
+    jitter_max_retries: int = 10,
     return_raw: bool = False,
+    return_inferencedata: bool = False,
+    compute_hessian: bool = False,
     include_transformed: bool = True,
+    idata_kwargs: Mapping[str, Any] | None = None,
     progressbar: bool = True,
     maxeval: int = 5000,
+    use_grad: bool | None = None,
+    use_hess: bool | None = None,
+    use_hessp: bool | None = None,
     model: Model | None = None,
-    *,
     random_seed: Any = None,
     seed: Any = None,
     backend: str | None = None,
+    compile_kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
     """The values at which the posterior density of the variables, on their own scale, is largest.
 
     Parameters
     ----------
-    start : dict, optional
-        Where to begin, by variable or name; by default the model's initial point.
+    method : str
+        A method of `scipy.optimize.minimize`, or "basinhopping", which looks for the highest of several hills. (PyMC 5
+        had `start` in its place; a dict is taken for one.)
     vars : list of variables, optional
         The continuous variables to move; by default all. Others, and discrete ones, stay at the start.
-    method : str
-        A method of `scipy.optimize.minimize` that takes gradients.
+    start, initvals : dict, optional
+        Two names for where to begin, by variable or name; by default the model's initial point.
+    jitter : bool
+        Whether to begin up to 1 away from there in each unconstrained coordinate, after at most `jitter_max_retries`
+        tries for a finite density.
     return_raw : bool
         Whether to return SciPy's result too.
+    return_inferencedata, compute_hessian, idata_kwargs
+        Return a tree with the values as the one draw of `posterior`, and, if asked for, the inverse of the curvature
+        (as in `fit_laplace`) in `fit`; `idata_kwargs` may have ``coords`` and ``dims``.
     include_transformed : bool
         Whether the values on the unconstrained scale (``sigma_log__``) are among the results.
-    progressbar : bool
-        Accepted for PyMC's sake; the search takes less time than showing it.
+    progressbar, compile_kwargs, use_hessp
+        Accepted for PyMC's sake: the search takes less time than showing it, and curvatures come as whole matrices.
     maxeval : int
         The most iterations.
+    use_grad, use_hess : bool, optional
+        Whether gradients and curvatures are used; by default where the method takes them.
     model : Model, optional
         By default that of the enclosing block.
     random_seed, seed : int, optional
-        For starts that are drawn from the prior.
+        For starts that are drawn.
     backend : {"llvm", "numpy"}, optional
     **options
         More arguments of `scipy.optimize.minimize`.
 
     Returns
     -------
-    dict of array, or (dict, OptimizeResult)
+    dict of array, or (dict, OptimizeResult), or xarray.DataTree
         Values of random variables, deterministics and unconstrained values by name.
 
     Raises
@@ -134,11 +153,59 @@ def find_MAP(
     >>> {name: float(value.round(4)) for name, value in best.items()}
     {'x': 3.0, 's': 1.0, 's_log__': 0.0}
     """
+    if not isinstance(method, str):
+        method, start = "L-BFGS-B", method
+    if start and initvals:
+        raise ValueError(f"start and initvals are two names of one argument: give one of them. {here()}")
     owner = modelcontext(model).root
-    ground = surface(owner, vars, start, random_seed if seed is None else seed, jacobian=False, backend=backend)
-    found = climb(ground, method, maxeval, options)
+    seed = as_seed(random_seed if seed is None else seed)
+    ground = surface(owner, vars, start or initvals, seed, jacobian=False, backend=backend)
+    if jitter:
+        ground = moved(ground, seed, jitter_max_retries)
+    found = climb(ground, method, maxeval, options, gradient=use_grad, curvature=use_hess)
+    if return_inferencedata:
+        return as_tree(owner, ground, found.x, idata_kwargs or {}, compute_hessian=compute_hessian)
     values = values_at(owner, ground.at(found.x), include_transformed=include_transformed)
     return (values, found) if return_raw else values
+
+
+def moved(ground: Surface, seed: int, tries: int) -> Surface:
+    """The same surface, with a start up to 1 away in each coordinate where the density is finite."""
+    generator = np.random.default_rng(seed)
+    for _ in range(max(tries, 1)):
+        start = ground.start + generator.uniform(-1.0, 1.0, len(ground.start))
+        if np.isfinite(ground.evaluate(start)[0]):
+            return ground._replace(start=start)
+    raise SamplingError(explain(ground.model, ground.layout, ground.start, start))
+
+
+def as_tree(
+    model: Model, ground: Surface, x: np.ndarray, options: Mapping[str, Any], *, compute_hessian: bool
+) -> DeferredTree:
+    """A point as a result with one draw."""
+    point = {name: np.asarray(value)[None, None] for name, value in ground.at(x).items()}
+    groups: dict[str, Any] = {"posterior": evaluate_draws(model, {str(v.name): v for v in model.unobserved_RVs}, point)}
+    names = [coordinate(ground.layout, i) for i in range(len(x))]
+    if compute_hessian:
+        groups["fit"] = {"mean_vector": x, "covariance_matrix": spread_at(ground, x)[0]}
+    return fitted_tree(model, groups, names, "map", options)
+
+
+def fitted_tree(
+    model: Model, groups: Mapping[str, Any], names: Sequence[str], method: str, options: Mapping[str, Any]
+) -> DeferredTree:
+    """A result in which `fit` holds the mean and the covariance of coordinates called `names`."""
+    drafts = draft(
+        {**groups, **data_groups(model)},
+        coords={**coords_of(model.coords), "rows": names, "columns": names, **(options.get("coords") or {})},
+        dims={
+            **model.named_vars_to_dims, "mean_vector": ["rows"], "covariance_matrix": ["rows", "columns"],
+            **(options.get("dims") or {}),
+        },
+        attrs={"method": method},
+        sample_dims={"fit": ()},
+    )  # fmt: skip
+    return DeferredTree(partial(grow, drafts), drafts)
 
 
 def find_mode(model: Model, start: Mapping[Any, Any], seed: int) -> dict[str, np.ndarray]:
@@ -147,13 +214,39 @@ def find_mode(model: Model, start: Mapping[Any, Any], seed: int) -> dict[str, np
     return ground.at(climb(ground, "L-BFGS-B", 5000, {}).x)
 
 
-def climb(ground: Surface, method: str, iterations: int, options: Mapping[str, Any]) -> Any:
+WITHOUT_GRADIENTS = {"nelder-mead", "powell", "cobyla", "cobyqa"}
+WITH_CURVATURE = {"newton-cg", "dogleg", "trust-ncg", "trust-krylov", "trust-exact"}
+"""SciPy's methods that take no gradient, and those that need second derivatives."""
+
+
+def climb(
+    ground: Surface,
+    method: str,
+    iterations: int,
+    options: Mapping[str, Any],
+    *,
+    gradient: bool | None = None,
+    curvature: bool | None = None,
+) -> Any:
     """SciPy's result of maximising."""
     from scipy import optimize  # half a second to import, and needed here alone
 
+    local = method.lower() if method != "basinhopping" else "l-bfgs-b"
+    if gradient is None:
+        gradient = local not in WITHOUT_GRADIENTS
+    if curvature is None:
+        curvature = local in WITH_CURVATURE
+    how: dict[str, Any] = {"method": local, "jac": gradient}
+    if curvature:
+        how["hess"] = lambda x: -curvature_at(ground, x)
+    function = ground.negative if gradient else lambda x: ground.negative(x)[0]
     more = {"maxiter": iterations, **options.get("options", {})}
     rest = {k: v for k, v in options.items() if k != "options"}
-    found = optimize.minimize(ground.negative, ground.start, jac=True, method=method, options=more, **rest)
+    if method == "basinhopping":
+        best = optimize.basinhopping(function, ground.start, minimizer_kwargs={**how, "options": more}, **rest)
+        found = best.lowest_optimization_result
+    else:
+        found = optimize.minimize(function, ground.start, options=more, **how, **rest)
     if not found.success:
         steepest = np.argmax(np.abs(found.jac)) if np.size(getattr(found, "jac", [])) else None
         where = "" if steepest is None else f" The steepest coordinate is {coordinate(ground.layout, int(steepest))}."
@@ -241,18 +334,11 @@ def fit_laplace(
     vectors = ground.layout.split(mode + steps @ factor.T)
     known = {str(v.name): v for v in owner.unobserved_RVs if var_names is None or str(v.name) in var_names}
     names = [coordinate(ground.layout, i) for i in range(len(mode))]
-    drafts = draft(
-        {
-            "posterior": evaluate_draws(owner, known, vectors),
-            "fit": {"mean_vector": mode, "covariance_matrix": covariance},
-            **data_groups(owner),
-        },
-        coords={**coords_of(owner.coords), "rows": names, "columns": names},
-        dims={**owner.named_vars_to_dims, "mean_vector": ["rows"], "covariance_matrix": ["rows", "columns"]},
-        attrs={"method": "laplace"},
-        sample_dims={"fit": ()},
-    )
-    return DeferredTree(partial(grow, drafts), drafts)
+    groups = {
+        "posterior": evaluate_draws(owner, known, vectors),
+        "fit": {"mean_vector": mode, "covariance_matrix": covariance},
+    }
+    return fitted_tree(owner, groups, names, "laplace", {})
 
 
 def spread_at(ground: Surface, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
