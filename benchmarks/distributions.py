@@ -1,12 +1,14 @@
-"""Time the log-density and gradient of common distributions over 10,000 elements: pellucid, PyMC, and JAX by hand.
+"""Time the log-density and gradient of the distributions over 10,000 elements: pellucid, PyMC, and JAX by hand.
 
-Run as ``python benchmarks/distributions.py [--repeat 5] [names ...]``; each library runs in a process of its own. The
-value is the sum of the log-densities, the gradient is in the parameters and, for continuous ones, in the values.
+Run as ``python benchmarks/distributions.py [--repeat 5] [--tier 1] [names ...]``; each library runs in a process of its
+own. The value is the sum of the log-densities, the gradient is in the parameters and, for continuous ones, in the
+values. Of each library there are two numbers: the time of a call from Python, and that less the time of a call with a
+batch of one, which is what the arithmetic takes.
 """
 
 import argparse
 import json
-import math
+import os
 import statistics
 import subprocess
 import sys
@@ -14,87 +16,38 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
+from distribution_cases import TABLE, fitted, in_jax
+
 HERE = Path(__file__).resolve().parent
-SIZE = 10_000
-
-CASES = {    # the parameters' values, and how NumPy draws the values; whole numbers have no gradient
-    "Normal": ((0.3, 1.7), lambda r: r.normal(0.3, 1.7, SIZE)),
-    "HalfNormal": ((1.7,), lambda r: abs(r.normal(0, 1.7, SIZE))),
-    "StudentT": ((4.5, 0.3, 1.7), lambda r: 0.3 + 1.7 * r.standard_t(4.5, SIZE)),
-    "HalfCauchy": ((1.7,), lambda r: abs(1.7 * r.standard_cauchy(SIZE))),
-    "Exponential": ((1.3,), lambda r: r.exponential(1 / 1.3, SIZE)),
-    "Gamma": ((2.5, 1.3), lambda r: r.gamma(2.5, 1 / 1.3, SIZE)),
-    "InverseGamma": ((2.5, 1.3), lambda r: 1.3 / r.gamma(2.5, 1, SIZE)),
-    "Beta": ((2.5, 1.3), lambda r: r.beta(2.5, 1.3, SIZE)),
-    "Uniform": ((-1.5, 2.5), lambda r: r.uniform(-1.4, 2.4, SIZE)),
-    "LogNormal": ((0.3, 0.7), lambda r: r.lognormal(0.3, 0.7, SIZE)),
-    "Weibull": ((1.5, 2.5), lambda r: 2.5 * r.weibull(1.5, SIZE)),
-    "TruncatedNormal": ((0.3, 1.7, -1.0, 2.0), lambda r: r.uniform(-0.9, 1.9, SIZE)),
-    "Bernoulli": ((0.3,), lambda r: r.binomial(1, 0.3, SIZE)),
-    "Binomial": ((20, 0.3), lambda r: r.binomial(20, 0.3, SIZE)),
-    "Poisson": ((3.3,), lambda r: r.poisson(3.3, SIZE)),
-    "NegativeBinomial": ((3.3, 1.7), lambda r: r.poisson(r.gamma(1.7, 3.3 / 1.7, SIZE))),
-}
-WHOLE = {"Binomial": {0}}    # parameters that have no gradient
-NAMED = {"TruncatedNormal": ("mu", "sigma", "lower", "upper")}
+WINDOW = 0.4  # seconds of calls
 
 
-def in_jax(name):
-    """Return the log-density in JAX's own functions."""
-    import jax.numpy as jnp
-    import jax.scipy.stats as js
-    from jax.scipy.special import gammaln, log_ndtr, xlog1py, xlogy
-
-    def negative_binomial(x, mu, alpha):
-        binomial = gammaln(x + alpha) - gammaln(x + 1.0) - gammaln(alpha)
-        return binomial + xlogy(x, mu / (mu + alpha)) + alpha * jnp.log(alpha / (mu + alpha))
-
-    def truncated(x, mu, sigma, lower, upper):
-        a, b = (lower - mu) / sigma, (upper - mu) / sigma
-        return js.norm.logpdf(x, mu, sigma) - jnp.log(jnp.exp(log_ndtr(b)) - jnp.exp(log_ndtr(a)))
-
-    return {
-        "Normal": js.norm.logpdf,
-        "HalfNormal": lambda x, sigma: math.log(2) + js.norm.logpdf(x, 0.0, sigma),
-        "StudentT": js.t.logpdf,
-        "HalfCauchy": lambda x, beta: math.log(2) + js.cauchy.logpdf(x, 0.0, beta),
-        "Exponential": lambda x, lam: js.expon.logpdf(x, scale=1 / lam),
-        "Gamma": lambda x, alpha, beta: js.gamma.logpdf(x, alpha, scale=1 / beta),
-        "InverseGamma": lambda x, a, b: a * jnp.log(b) - gammaln(a) - (a + 1) * jnp.log(x) - b / x,
-        "Beta": js.beta.logpdf,
-        "Uniform": lambda x, low, high: js.uniform.logpdf(x, low, high - low),
-        "LogNormal": lambda x, mu, sigma: js.norm.logpdf(jnp.log(x), mu, sigma) - jnp.log(x),
-        "Weibull": lambda x, a, b: jnp.log(a / b) + (a - 1) * jnp.log(x / b) - (x / b) ** a,
-        "TruncatedNormal": truncated,
-        "Bernoulli": js.bernoulli.logpmf,
-        "Binomial": lambda x, n, p: gammaln(n + 1.0) - gammaln(x + 1.0) - gammaln(n - x + 1.0) + xlogy(x, p)
-        + xlog1py(n - x, -p),
-        "Poisson": js.poisson.logpmf,
-        "NegativeBinomial": negative_binomial,
-    }[name]    # fmt: skip
-
-
-def function_in_jax(name, values, parameters):
+def function_in_jax(name, values, count):
     """Return a compiled function of (x, *parameters), for JAX's arrays, that is waited for."""
     import jax
-    import numpy as np
 
     jax.config.update("jax_enable_x64", True)
-    formula = in_jax(name)
-    whole = WHOLE.get(name, set())
-    wrt = tuple(i + 1 for i in range(len(parameters)) if i not in whole)
+    formula, found = in_jax(name), TABLE[name]
+    wrt = tuple(i + 1 for i, v in enumerate(found.values) if v.dtype.kind == "f" and i not in found.fixed)
     wrt += (0,) if values.dtype.kind == "f" else ()
-    floating = values.dtype.kind == "f"
-    total = lambda x, *p: formula(x if floating else x * 1.0, *p).sum()  # noqa: E731
-    evaluate = jax.jit(jax.value_and_grad(total, argnums=wrt))
-    arguments = [jax.numpy.asarray(np.asarray(a)) for a in (values, *parameters)]
+    indexing = name in ("Categorical", "OrderedLogistic", "OrderedProbit")
+    to_float = values.dtype.kind != "f" and not indexing
+    total = lambda x, *p: formula(x * 1.0 if to_float else x, *p).sum()  # noqa: E731
+    evaluate = jax.jit(jax.value_and_grad(total, argnums=wrt) if wrt else lambda *a: (total(*a),))
+    arguments = [jax.numpy.asarray(a) for a in (values, *parameters_for(name, count))]
     return lambda: jax.block_until_ready(evaluate(*arguments))
 
 
-def function_in(library, name, values, parameters):
-    """Return a compiled function of (x, *parameters), of pellucid or PyMC."""
-    import numpy as np
+def parameters_for(name, count):
+    """The parameters' values; those with an element for each value follow the batch."""
+    full = TABLE[name].count
+    return [v[:count] if v.ndim and len(v) == full and count != full else v for v in TABLE[name].values]
 
+
+def function_in(library, name, values, count):
+    """Return a compiled function of (x, *parameters), of pellucid or PyMC."""
     if library == "pellucid":
         import pellucid as pm
         import pellucid.tensor as pt
@@ -104,39 +57,57 @@ def function_in(library, name, values, parameters):
         import pytensor.tensor as pt
         from pytensor import function, grad
 
-    x = pt.vector("x", dtype=str(values.dtype), shape=(SIZE,))
-    symbols = [pt.scalar(f"p{i}", dtype=str(np.asarray(p).dtype)) for i, p in enumerate(parameters)]
-    family = getattr(pm, name)
-    rv = family.dist(**dict(zip(NAMED[name], symbols, strict=True))) if name in NAMED else family.dist(*symbols)
-    total = pm.logp(rv, x).sum()
-    wrt = [s for i, s in enumerate(symbols) if i not in WHOLE.get(name, set())]
+    found, parameters = TABLE[name], parameters_for(name, count)
+    x = pt.tensor("x", dtype=str(values.dtype), shape=values.shape)
+    symbols = [pt.tensor(f"p{i}", dtype=str(p.dtype), shape=p.shape) for i, p in enumerate(parameters)]
+    total = pm.logp(fitted(name, count)(pm, *symbols), x).sum()
+    wrt = [
+        s
+        for i, (s, p) in enumerate(zip(symbols, parameters, strict=True))
+        if p.dtype.kind == "f" and i not in found.fixed
+    ]
     wrt += [x] if values.dtype.kind == "f" else []
-    compiled = function([x, *symbols], [total, *grad(total, wrt, disconnected_inputs="ignore")])
+    gradient = grad(total, wrt, disconnected_inputs="ignore") if wrt else []
+    compiled = function([x, *symbols], [total, *gradient], on_unused_input="ignore")
     return lambda: compiled(values, *parameters)
 
 
-def measure(library, names):
-    """Return {name: [seconds per call, value]}: the least of some hundred calls."""
-    import numpy as np
+def compiled_for(library, name, count):
+    """A function without arguments that evaluates a batch of `count`."""
+    values = TABLE[name].draw(np.random.default_rng(1), count)
+    if library == "jax":
+        return function_in_jax(name, values, count)
+    return function_in(library, name, values, count)
 
+
+def least_time(call):
+    """The least time of some hundred calls, in seconds of wall clock."""
+    times = []
+    until = time.perf_counter() + WINDOW
+    while time.perf_counter() < until or len(times) < 10:
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def measure(library, names):
+    """Return {name: [seconds per call, seconds less those of a call with one value, value]}."""
     found = {}
     for name in names:
-        parameters, draw = CASES[name]
-        values = draw(np.random.default_rng(1))
         try:
-            make = function_in_jax if library == "jax" else lambda *a: function_in(library, *a)
-            call = make(name, values, parameters)
-            value = float(np.asarray(call()[0]))
-            times = []
-            until = time.perf_counter() + 0.4
-            while time.perf_counter() < until or len(times) < 10:
-                begin = time.perf_counter()
-                call()
-                times.append(time.perf_counter() - begin)
-            found[name] = [min(times), value]
+            call = compiled_for(library, name, TABLE[name].count)
+            total, whole = float(np.asarray(call()[0])), least_time(call)
+            overhead = least_time(compiled_for(library, name, TABLE[name].few)) if TABLE[name].few else 0.0
+            found[name] = [whole, whole - overhead, total]
         except Exception as error:  # noqa: BLE001  # a gap in the table, which says why
-            found[name] = [None, f"{type(error).__name__}: {error}"]
+            found[name] = [None, None, f"{type(error).__name__}: {str(error)[:300]}"]
+        print(library, name, found[name], file=sys.stderr, flush=True)
     return found
+
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+"""One chain of several has one thread; and BLAS threads on busy cores wait for each other longer than they compute."""
 
 
 def run(python, library, names):
@@ -144,42 +115,66 @@ def run(python, library, names):
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "found.json"
         command = [python, str(HERE / "distributions.py"), "--measure", library, "--output", str(output), *names]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            print(f"{library}: {answer.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-            return {name: [None, "no result"] for name in names}
+        if subprocess.run(command, check=False, env=os.environ | ONE_THREAD).returncode:
+            return {name: [None, None, "no result"] for name in names}
         return json.loads(output.read_text(encoding="utf-8"))
 
 
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(CASES))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--tier", type=int, default=3, help="only distributions of this tier or before")
     parser.add_argument("--repeat", type=int, default=3, help="processes per library, of which the median is shown")
+    parser.add_argument("--libraries", default="pellucid,pymc,jax")
     parser.add_argument("--measure")
     parser.add_argument("--output")
+    parser.add_argument("--json", help="where to write all numbers, and read those of libraries that are not measured")
     chosen = parser.parse_args()
+    names = chosen.names or [n for n, c in TABLE.items() if c.tier <= chosen.tier]
     if chosen.measure:
-        Path(chosen.output).write_text(json.dumps(measure(chosen.measure, chosen.names)), encoding="utf-8")
+        Path(chosen.output).write_text(json.dumps(measure(chosen.measure, names)), encoding="utf-8")
         return
     import peers
 
     pythons = {"pellucid": sys.executable, "pymc": str(peers.ensure("pymc")), "jax": sys.executable}
-    found = {library: [] for library in pythons}
-    for _ in range(chosen.repeat):    # in turn, so that all see the same machine
-        for library, python in pythons.items():
-            found[library].append(run(python, library, chosen.names))
-    print(f"{'µs per call':18}" + "".join(f"{library:>12}" for library in pythons) + f"{'/pymc':>8}{'/jax':>8}")
-    for name in chosen.names:
-        rows = {library: [r[name] for r in results] for library, results in found.items()}
-        times = {k: None if None in [t for t, _ in v] else statistics.median(t for t, _ in v) for k, v in rows.items()}
-        cells = ["-" if t is None else f"{t * 1e6:.1f}" for t in times.values()]
-        ours = times["pellucid"]
-        ratios = [f"{ours / times[k]:.2f}" if ours and times[k] else "-" for k in ("pymc", "jax")]
-        values = [v[0][1] for v in rows.values() if v[0][0] is not None]
+    kept = Path(chosen.json) if chosen.json else None
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else {}
+    measured = chosen.libraries.split(",")
+    rounds = {library: [] for library in measured}
+    for _ in range(chosen.repeat):  # in turn, so that all see the same machine
+        for library in measured:
+            rounds[library].append(run(pythons[library], library, names))
+    for library, results in rounds.items():
+        found.setdefault(library, {}).update({name: combined([r[name] for r in results]) for name in names})
+    if kept:
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    show(names, {library: found[library] for library in pythons if library in found})
+
+
+def combined(rows):
+    """The medians of several processes."""
+    if any(row[0] is None for row in rows):
+        return rows[0]
+    return [statistics.median(row[0] for row in rows), statistics.median(row[1] for row in rows), rows[0][2]]
+
+
+def show(names, found):
+    """Print a line for each distribution: microseconds of a call, of the arithmetic, and the ratios of both."""
+    others = [library for library in found if library != "pellucid"] if "pellucid" in found else []
+    heads = [f"{library:>18}" for library in found] + [f"{'/' + library:>14}" for library in others]
+    print(f"{'µs: call (work)':28}" + "".join(heads))
+    for name in names:
+        rows = {library: found[library].get(name, [None, None, "not measured"]) for library in found}
+        cells = [f"{'-':>18}" if r[0] is None else f"{r[0] * 1e6:9.1f} ({r[1] * 1e6:6.1f})" for r in rows.values()]
+        for library in others:
+            ours = rows["pellucid"]
+            both = ours[0] and rows[library][0]
+            text = f"{ours[0] / rows[library][0]:.2f} ({ours[1] / rows[library][1]:.2f})" if both else "-"
+            cells.append(f"{text:>14}")
+        values = [r[2] for r in rows.values() if r[0] is not None]
         agree = max(values) - min(values) <= 1e-7 * abs(values[0]) if values else False
-        line = f"{name:18}" + "".join(f"{c:>12}" for c in cells) + "".join(f"{r:>8}" for r in ratios)
-        print(line + ("" if agree else f"   values differ: {[v[0][1] for v in rows.values()]}"))
+        print(f"{name:28}" + "".join(cells) + ("" if agree else f"   values: {[r[2] for r in rows.values()]}"))
 
 
 if __name__ == "__main__":

@@ -209,8 +209,8 @@ def covers(condition: Any, factor: Any) -> bool:
 def slope_of_a_choice(node: Apply) -> Any:
     """switch(c, g, 0) * slope is switch(c, g * slope, 0), and so for quotients.
 
-    The gradient of a choice is 0 where it is not taken, also if the slope is infinite or NaN there, as that of a density
-    outside its support may be: the product would be 0 * inf = NaN. A factor that is one for many stays outside.
+    The gradient of a choice is 0 where it is not taken, also if the slope is infinite or NaN there, as that of a
+    density outside its support may be: the product would be 0 * inf = NaN. A factor that is one for many stays outside.
     """
     sides = [tuple(node.inputs)] if node.op is true_div else [tuple(node.inputs), tuple(reversed(node.inputs))]
     for choice, slope in sides:

@@ -309,7 +309,8 @@ class TruncatedNormal(Distribution):
 
     def fall(self, near: Any, far: Any) -> Any:
         """How much less the logarithm of the normal density is at `far` than at `near`."""
-        return 0.5 * ((far - near) / self.sigma) * ((far - self.mu) / self.sigma + (near - self.mu) / self.sigma)
+        sum_of_both = standard(far, self.mu, self.sigma) + standard(near, self.mu, self.sigma)
+        return 0.5 * standard(far, near, self.sigma) * sum_of_both
 
     def log_share(self, part: NormalMass) -> Any:
         """The logarithm of the share that an interval has in the whole."""

@@ -26,8 +26,9 @@ from pellucid.stats.logprob import logp as log_density_of
 from pellucid.stats.logprob import mean as mean_of
 from pellucid.stats.structures import PositiveInteger, correlation_factor
 from pellucid.tensor.arithmetic import sqr, switch
+from pellucid.tensor.create import zeros
 from pellucid.tensor.draws import as_size, lengths
-from pellucid.tensor.indexing import diagonal
+from pellucid.tensor.indexing import diagonal, inc_subtensor
 from pellucid.tensor.linalg import matmul
 from pellucid.tensor.random_vectors import correlation_factor_law, covariance_factor_law
 from pellucid.tensor.reduce import all as all_
@@ -159,8 +160,7 @@ class LKJCholeskyCov(Distribution):
 
     def logp(self, x: Any) -> Any:
         n = rows_of(self)
-        factor = lower_triangle(x, n)
-        pivots, scales = diagonal(factor, 0, -2, -1), sqrt(sum_(sqr(factor), axis=-1))
+        pivots, scales = x[..., diagonal_places(n)], sqrt(row_sums(sqr(x), n))
         log_scales = log(scales)
         logs = log(pivots) - log_scales
         prior = log_density_of(self.sd_dist, scales)
@@ -180,6 +180,12 @@ class LKJCholeskyCov(Distribution):
 
     def bijection(self) -> Bijection:
         return CholeskyCovPacked(rows_of(self))
+
+
+def row_sums(packed: TensorVariable, n: int) -> TensorVariable:
+    """The sums over the rows of a lower triangle, which lie one after another: without the matrix, half of it zeros."""
+    rows, _ = np.tril_indices(n)
+    return inc_subtensor(zeros((*lengths(packed)[:-1], n))[..., rows], packed)
 
 
 def one_for_each_row(sd_dist: Any, n: int, batch: Sequence[Any] | None) -> TensorVariable:

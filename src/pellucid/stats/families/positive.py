@@ -404,11 +404,10 @@ class Pareto(Distribution):
 
     def excess(self, x: Any) -> Any:
         """log(x / m), exact near m."""
-        near = lt(x, 2.0 * self.m)
-        return switch(near, log1p((x - self.m) / self.m), log(x / self.m))
+        return log1p(standard(x, self.m, self.m))
 
     def logp(self, x: Any) -> Any:
-        return log(self.alpha) - log(x) - self.alpha * self.excess(x)
+        return log(self.alpha) - log(self.m) - (self.alpha + 1.0) * self.excess(x)
 
     def logcdf(self, x: Any) -> Any:
         return log1mexp(-self.alpha * self.excess(x))
