@@ -3,6 +3,7 @@
 Only what a user's own script would import is imported before the clock stops, so each import here has its place.
 """
 
+import importlib
 import json
 import math
 import sys
@@ -15,6 +16,8 @@ SAMPLE = {
     "pymc": {"nuts_sampler": "pymc"},
     "nutpie": {"nuts_sampler": "nutpie"},
 }
+ELSEWHERE = {"numpyro": "peer_models.numpyro_tasks", "stan": "peer_models.stan_tasks"}  # written by hand for them
+MOMENTS = Path(__file__).resolve().parent / ".peers" / "moments"  # of pellucid's draws, for peers to be held to
 
 
 def load(library: str):
@@ -41,28 +44,34 @@ def build(model: str, pm, pt):
     return MODELS[model](pm, pt), time.perf_counter() - begin
 
 
-def peak_memory() -> dict[str, float]:
-    """Return the largest resident set of this process, and of the largest of its children, in MB."""
+def resources() -> dict[str, float]:
+    """Return processor seconds so far, and the largest resident sets of this process and of its children, in MB."""
     import resource
 
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    memory = own.ru_maxrss / unit
     status = Path("/proc/self/status")
-    if status.exists():    # on Linux the figure above may be the parent's, from before the program was started
-        own = int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10
-    return {"memory": own, "memory_child": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit}
+    if status.exists():  # on Linux the figure above may be the parent's, from before the program was started
+        memory = int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10
+    seconds = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return {"processor": seconds, "memory": memory, "memory_child": children.ru_maxrss / unit}
 
 
-def seconds_per_call(repeat, enough: float = 0.2) -> float:
-    """Return the least time per turn of `repeat(turns)`, of five runs long enough for the clock."""
+def seconds_per_call(repeat, window: float = 0.02, total: float = 2.0) -> float:
+    """Return the least time per turn of `repeat(turns)`, of many short runs.
+
+    Each is long enough for the clock, and short enough that on a shared machine some are left alone.
+    """
     turns, elapsed = 1, 0.0
-    while elapsed < enough / 2:
-        turns *= 2 if elapsed == 0 else min(100, math.ceil(enough / max(elapsed, 1e-7)))
+    while elapsed < window / 2:
+        turns *= 2 if elapsed == 0 else min(100, math.ceil(window / max(elapsed, 1e-7)))
         begin = time.perf_counter()
         repeat(turns)
         elapsed = time.perf_counter() - begin
     times = []
-    for _ in range(5):
+    stop = time.perf_counter() + total
+    while len(times) < 5 or time.perf_counter() < stop:
         begin = time.perf_counter()
         repeat(turns)
         times.append((time.perf_counter() - begin) / turns)
@@ -82,8 +91,8 @@ def native_pymc(function, x):
     def repeat(turns, x, arguments):
         total, start = 0.0, x[0]
         for turn in range(turns):
-            x[0] = start + 1e-9 * turn                # another point each time, and its value used:
-            total += evaluate(*arguments)[1][0]       # so that no call may be moved or left out
+            x[0] = start + 1e-9 * turn  # another point each time, and its value used:
+            total += evaluate(*arguments)[1][0]  # so that no call may be moved or left out
         x[0] = start
         return total
 
@@ -94,7 +103,7 @@ def native_pymc(function, x):
 def measure_import(library: str, _: str) -> dict:
     """Time of the import alone, and the memory that it takes."""
     pm, _, seconds = load(library)
-    return {"import": seconds, "version": pm.__version__, "python": sys.version.split()[0], **peak_memory()}
+    return {"import": seconds, "version": pm.__version__, "python": sys.version.split()[0], **resources()}
 
 
 def measure_graph(library: str, model: str) -> dict:
@@ -120,7 +129,7 @@ def measure_compile(library: str, model: str) -> dict:
     logp, gradient = function(x)
     end = time.perf_counter()
     # One clock from the first import on: the sum of the parts would miss NumPy where it is imported between them.
-    measured = {"compile": end - begin, "first_gradient": end - start, **peak_memory()}
+    measured = {"compile": end - begin, "first_gradient": end - start, **resources()}
     measured["check"] = [float(logp), float(np.linalg.norm(gradient))]
 
     def from_python(turns):
@@ -151,14 +160,12 @@ def measure_sample(library: str, model: str) -> dict:
     sampled = time.perf_counter()
     print(pm.summary(trace))
     measured = {"sample": sampled - begin, "summary": time.perf_counter() - sampled, "end": time.time()}
-    measured |= peak_memory()
+    measured |= resources()
     begin = time.perf_counter()
-    trace["posterior"]    # in pellucid the tree is made now, in PyMC it is there
+    posterior = trace["posterior"]  # in pellucid the tree is made now, in PyMC it is there
     measured["tree"] = time.perf_counter() - begin
-    import numpy as np
-
-    draws = {name: variable.values for name, variable in trace["posterior"].data_vars.items()}
-    np.savez(Path(sys.argv[4]).with_suffix(".npz"), **draws)
+    keep_draws({name: variable.values for name, variable in posterior.data_vars.items()})
+    measured["chains_time"] = float({**posterior.attrs, **trace.attrs}["sampling_time"])
     measured["leapfrogs_draws"] = int(trace["sample_stats"]["n_steps"].sum())
     measured["divergences"] = int(trace["sample_stats"]["diverging"].sum())
     if "warmup_sample_stats" in trace.children:
@@ -166,18 +173,49 @@ def measure_sample(library: str, model: str) -> dict:
     return measured
 
 
-def measure_quality(_: str, __: str) -> dict:
-    """Rank-normalised bulk ESS and R-hat of the draws, by one program for all libraries."""
+def keep_draws(draws: dict) -> None:
+    """Write {name: array of (chain, draw, ...)} beside the output, for the judge."""
+    import numpy as np
+
+    np.savez(Path(sys.argv[4]).with_suffix(".npz"), **draws)
+
+
+def measure_quality(library: str, model: str) -> dict:
+    """Rank-normalised ESS and R-hat of the draws, by one program for all libraries, of what all of them report."""
     import numpy as np
     from arviz_stats.base import array_stats
 
-    draws = dict(np.load(Path(sys.argv[4]).with_suffix(".npz")))
+    from models import NOT_COMPARED
+
+    saved = np.load(Path(sys.argv[4]).with_suffix(".npz"))
+    names = [name for name in saved.files if name not in NOT_COMPARED]
+    draws = np.concatenate([saved[name].reshape(*saved[name].shape[:2], -1) for name in sorted(names)], axis=-1)
     axes = {"chain_axis": 0, "draw_axis": 1}
-    return {
-        "ess": min(float(np.min(array_stats.ess(values, method="bulk", **axes))) for values in draws.values()),
-        "rhat": max(float(np.max(array_stats.rhat(values, method="rank", **axes))) for values in draws.values()),
-        "means": {name: float(np.mean(values)) for name, values in draws.items()},
-    }
+    bulk = array_stats.ess(draws, method="bulk", **axes)
+    tail = array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes)
+    rhat = array_stats.rhat(draws, method="rank", **axes)
+    means = array_stats.ess(draws, method="mean", **axes)
+    moments = {"mean": draws.mean((0, 1)), "error": draws.std((0, 1)) / np.sqrt(means)}
+    measured = {"ess": float(np.min(bulk)), "ess_tail": float(np.min(tail)), "rhat": float(np.max(rhat))}
+    return measured | {"quantities": draws.shape[-1], "apart": apart(library, model, moments)}
+
+
+def apart(library: str, model: str, moments: dict) -> float | None:
+    """Return the largest difference of a mean from pellucid's, in standard errors; pellucid's own are kept for that."""
+    import numpy as np
+
+    path = MOMENTS / f"{model}.npz"
+    if library == "pellucid":
+        MOMENTS.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **moments)
+    if not path.exists():
+        return None
+    known = np.load(path)
+    if known["mean"].shape != moments["mean"].shape:
+        message = f"{library} reports {moments['mean'].size} quantities, pellucid {known['mean'].size}"
+        raise ValueError(message)
+    error = np.hypot(known["error"], moments["error"])
+    return float(np.max(np.abs(known["mean"] - moments["mean"]) / error))
 
 
 TASKS = {
@@ -190,4 +228,8 @@ TASKS = {
 
 if __name__ == "__main__":
     task, library, model, output = sys.argv[1:]
-    Path(output).write_text(json.dumps(TASKS[task](library, model)), encoding="utf-8")
+    sys.modules["measure"] = sys.modules["__main__"]  # so that those elsewhere find this one
+    elsewhere = task != "quality" and ELSEWHERE.get(library)
+    tasks = importlib.import_module(elsewhere).TASKS if elsewhere else TASKS
+    measured = tasks[task](library, model)
+    Path(output).write_text(json.dumps(measured), encoding="utf-8")

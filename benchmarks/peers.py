@@ -4,6 +4,7 @@ Run as ``python benchmarks/peers.py [PEER ...] [--upgrade]``.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-NEWEST, OLDEST = 14, 12    # minor versions of Python 3 that newest PyMC is tried with
+NEWEST, OLDEST = 14, 12  # minor versions of Python 3 that newest PyMC is tried with
 
 
 class Peer(NamedTuple):
@@ -20,11 +21,15 @@ class Peer(NamedTuple):
     title: str
     requirements: tuple[str, ...]
     environment: str
+    needs_compiler: bool = False
 
 
+PYMC = ("pymc", "nutpie", "matplotlib")  # matplotlib for report.py
 PEERS = {
-    "pymc": Peer("PyMC", ("pymc", "nutpie"), "pymc"),
-    "nutpie": Peer("PyMC + nutpie", ("pymc", "nutpie"), "pymc"),
+    "pymc": Peer("PyMC", PYMC, "pymc"),
+    "nutpie": Peer("PyMC + nutpie", PYMC, "pymc"),
+    "numpyro": Peer("NumPyro", ("numpyro", "jax"), "numpyro"),
+    "stan": Peer("Stan", ("httpstan", "numpy", "arviz-stats"), "stan", needs_compiler=True),
 }
 
 
@@ -64,9 +69,12 @@ def last_line(text: str) -> str:
 def ensure(name: str, *, upgrade: bool = False) -> Path:
     """Return the interpreter of the peer's environment, which is made if it is not there.
 
-    Raises `Unavailable` where there is no Python to make it with, or pip fails.
+    Raises `Unavailable` where there is no Python to make it with, no compiler for a peer that needs one, or pip fails.
     """
     peer = PEERS[name]
+    if peer.needs_compiler and not shutil.which(os.environ.get("CXX", "g++")):
+        message = "it needs a C++ compiler: g++ on the path, or what the variable CXX names"
+        raise Unavailable(message)
     folder = HERE / ".peers" / peer.environment
     python, stamp = folder / "bin" / "python", folder / "installed"
     wanted = " ".join(peer.requirements)

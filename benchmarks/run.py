@@ -9,7 +9,7 @@ import datetime
 import json
 import os
 import platform
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,40 +18,17 @@ from functools import partial
 from pathlib import Path
 
 import peers
+import report
 
 HERE = Path(__file__).resolve().parent
-LIMIT = 1200    # seconds for one measurement
+LIMIT = 300  # seconds for one measurement
 COLD, WARM = "cold", "warm"
-TASKS = {    # and the states of the cache in which each is taken; the first two use no cache
+TASKS = {  # and the states of the cache in which each is taken; the first two use no cache
     "import": (COLD,),
     "graph": (COLD,),
     "compile": (COLD, WARM),
     "sample": (COLD, WARM),
 }
-
-ROWS = [  # label, measurement, unit; a measurement is of (task, cache, field)
-    ("import", ("import", COLD, "import"), "s"),
-    ("build the model", ("graph", COLD, "build"), "s"),
-    ("graphs of logp and gradient", ("graph", COLD, "graph"), "s"),
-    ("compile them, cold cache", ("compile", COLD, "compile"), "s"),
-    ("compile them, warm cache", ("compile", WARM, "compile"), "s"),
-    ("nothing to first gradient, cold", ("compile", COLD, "first_gradient"), "s"),
-    ("nothing to first gradient, warm", ("compile", WARM, "first_gradient"), "s"),
-    ("logp + gradient, native loop", ("compile", WARM, "call_native"), "µs"),
-    ("logp + gradient, from Python", ("compile", WARM, "call_python"), "µs"),
-    ("script that samples, cold cache", ("sample", COLD, "wall"), "s"),
-    ("script that samples, warm cache", ("sample", WARM, "wall"), "s"),
-    ("  then: first use of the DataTree", ("sample", WARM, "tree"), "s"),
-    ("smallest bulk ESS", ("sample", WARM, "ess"), ""),
-    ("largest R-hat", ("sample", WARM, "rhat"), "rhat"),
-    ("divergences", ("sample", WARM, "divergences"), ""),
-    ("leapfrogs, tuning", ("sample", WARM, "leapfrogs_tune"), ""),
-    ("leapfrogs, draws", ("sample", WARM, "leapfrogs_draws"), ""),
-    ("leapfrogs per effective draw", ("sample", WARM, "leapfrogs_per_ess"), "ratio"),
-    ("effective draws per second, warm", ("sample", WARM, "ess_per_second"), ""),
-    ("peak memory, main process", ("sample", WARM, "memory"), "MB"),
-    ("peak memory, largest child", ("sample", WARM, "memory_child"), "MB"),
-]
 
 
 def model_names() -> list[str]:
@@ -62,12 +39,15 @@ def model_names() -> list[str]:
 
 def environment(library: str, cache: Path) -> dict[str, str]:
     """Return the caller's environment with every cache inside `cache`, and without settings of the libraries."""
-    dropped = ("PYTENSOR_FLAGS", "NUMBA_", "PELLUCID_", "PYTHONPATH")
+    dropped = ("PYTENSOR_FLAGS", "NUMBA_", "JAX_", "XLA_", "PELLUCID_", "PYTHONPATH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     kept |= {
         "PELLUCID_CACHE_DIR": str(cache / "pellucid"),
         "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
         "NUMBA_CACHE_DIR": str(cache / "numba"),
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),  # which JAX has only for those who ask for it
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "STAN_CACHE": str(cache / "stan"),
     }
     return kept | ({"PYTHONPATH": str(HERE.parent / "src")} if library == "pellucid" else {})
 
@@ -80,19 +60,29 @@ def measure(python: str, library: str, model: str, task: str, cache: Path) -> di
     command = [python, str(HERE / "measure.py"), task, library, model, str(output)]
     load = os.getloadavg()[0]
     begin, started = time.perf_counter(), time.time()
-    try:
-        answer = subprocess.run(
-            command, env=environment(library, cache), capture_output=True, text=True, timeout=LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"no end within {LIMIT} s"}
+    status, complaint = run(command, environment(library, cache))
     wall = time.perf_counter() - begin
-    if answer.returncode or not output.exists():
-        return {"error": peers.last_line(answer.stderr)}
+    if status is None:
+        return {"error": f"not done after {LIMIT} s"}
+    if status or not output.exists():
+        return {"error": peers.last_line(complaint)}
     measured = json.loads(output.read_text(encoding="utf-8"))
-    if "end" in measured:    # what a measurement does after this is not the script's
+    if "end" in measured:  # what a measurement does after this is not the script's
         wall = measured["end"] - started
     return measured | {"wall": wall, "load": load}
+
+
+def run(command: list[str], variables: dict[str, str]) -> tuple[int | None, str]:
+    """Run a program; return its status, None if it was stopped for taking too long, and what it complained of."""
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=variables, start_new_session=True, **options) as program:
+        try:
+            complaint = program.communicate(timeout=LIMIT)[1]
+        except subprocess.TimeoutExpired:
+            os.killpg(program.pid, signal.SIGKILL)  # with the processes it started: chains, compilers
+            program.communicate()
+            return None, ""
+    return program.returncode, complaint
 
 
 def measure_script(python: str, library: str, model: str, cache: Path) -> dict:
@@ -103,21 +93,39 @@ def measure_script(python: str, library: str, model: str, cache: Path) -> dict:
     judged = measure(sys.executable, library, model, "quality", cache)
     if "error" in judged:
         return measured | {"error": f"judging the draws: {judged['error']}"}
-    leapfrogs = measured["leapfrogs_draws"] + measured.get("leapfrogs_tune", 0)
-    derived = {"leapfrogs_per_ess": leapfrogs / judged["ess"], "ess_per_second": judged["ess"] / measured["wall"]}
-    return judged | measured | derived    # in this order: the judge's own time is nobody's
+    return judged | measured | rates(measured, judged)  # in this order: the judge's own time is nobody's
 
 
-def measure_library(library: str, python: str, model: str, chosen: argparse.Namespace) -> dict:
-    """Return {task: {cold or warm: [measurements]}} for one model; each cold one begins with a cache of its own."""
-    found = {task: {state: [] for state in TASKS[task]} for task in chosen.tasks}
-    for task, states in found.items():
+def rates(measured: dict, judged: dict) -> dict[str, float]:
+    """Return what leapfrogs and seconds an effective draw takes."""
+    leapfrogs, ess = measured["leapfrogs_draws"], judged["ess"]
+    found = {"leapfrogs_per_ess": leapfrogs / ess}
+    if seconds := measured.get("chains_time"):
+        found |= {"ess_per_second": ess / seconds, "ess_tail_per_second": judged["ess_tail"] / seconds}
+    if tuning := measured.get("leapfrogs_tune"):
+        found["all_leapfrogs_per_ess"] = (leapfrogs + tuning) / ess
+        if seconds:  # each leapfrog takes as long as another, so those of the draws have their share of the time
+            found["ess_per_second_of_draws"] = ess / (seconds * leapfrogs / (leapfrogs + tuning))
+    return found
+
+
+def measure_library(library: str, python: str, model: str, chosen: argparse.Namespace, known: dict) -> dict:
+    """Return {task: {cold or warm: [measurements]}} for one model; each cold one begins with a cache of its own.
+
+    Tasks that are known from an earlier run are not done again.
+    """
+    found = dict(known)
+    for task in (task for task in chosen.tasks if task not in known):
+        states = found[task] = {state: [] for state in TASKS[task]}
         for _ in range(chosen.repeat):
             with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-                for state in states:
+                measured: dict = {}
+                for state, taken in states.items():
                     say(f"{model}: {library}: {task}, {state}")
                     take = measure_script if task == "sample" else partial(measure, task=task)
-                    states[state].append(take(python, library, model, cache=Path(folder)))
+                    if "not done" not in measured.get("error", ""):  # a second time it would not be done either
+                        measured = take(python, library, model, cache=Path(folder))
+                    taken.append(measured)
     return found
 
 
@@ -127,72 +135,14 @@ def say(message: str) -> None:
         print(f"\r\033[K{message}", end="", file=sys.stderr, flush=True)
 
 
-def median(results: dict, where: tuple[str, str, str]) -> float | None:
-    """Return the median of a row's measurements, or None if one failed or has no such number."""
-    task, state, field = where
-    values = [measured.get(field) for measured in results.get(task, {}).get(state, [])]
-    return None if not values or None in values else statistics.median(values)
-
-
-def shown(value: float | None, unit: str) -> str:
-    """Format a number with its unit."""
-    if value is None:
-        return "-"
-    if unit == "s":
-        return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
-    if unit == "µs":
-        return f"{value * 1e6:.3g} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms"
-    if unit in ("rhat", "ratio"):
-        return f"{value:.3f}" if unit == "rhat" else f"{value:.1f}"
-    return f"{value:,.0f} {unit}".strip()
-
-
-def table(model: str, results: dict[str, dict]) -> str:
-    """Return the lines of one model: a column for each library, and one for pellucid's share of each peer's number."""
-    others = [name for name in results if name != "pellucid"]
-    heads = [*results, *(f"pellucid/{name}" for name in others)]
-    lines = [f"{model:34}" + "".join(f"{head:>17}" for head in heads)]
-    measured = {task for found in results.values() for task in found}
-    for label, where, unit in (row for row in ROWS if row[1][0] in measured):
-        numbers = {name: median(found, where) for name, found in results.items()}
-        ours = numbers.get("pellucid")
-        cells = [shown(number, unit) for number in numbers.values()]
-        for name in others:
-            known = ours is not None and numbers[name] and unit != "rhat"
-            cells.append(f"{ours / numbers[name]:.3g}" if known else "-")
-        lines.append(f"{label:34}" + "".join(f"{cell:>17}" for cell in cells))
-    return "\n".join([*lines, *errors(results)])
-
-
-def errors(results: dict[str, dict]) -> list[str]:
-    """Return a line for each measurement that failed."""
-    return [
-        f"  {name}: {task}, {state}: failed: {measured['error']}"
-        for name, found in results.items()
-        for task, states in found.items()
-        for state, all_measured in states.items()
-        for measured in all_measured
-        if "error" in measured
-    ]
-
-
-def check_agreement(results: dict[str, dict]) -> list[str]:
-    """Return a line for each peer whose logp or gradient norm at the start differs: then nothing else is comparable."""
-    checks = {name: found["compile"][WARM][0].get("check") for name, found in results.items() if "compile" in found}
-    (first, expected), *rest = [(name, check) for name, check in checks.items() if check] or [(None, None)]
-    return [
-        f"  NOT THE SAME MODEL: {first} has (logp, |gradient|) = {expected}, {name} has {check}"
-        for name, check in rest
-        if any(abs(a - b) > 1e-6 * (1 + abs(a)) for a, b in zip(expected, check, strict=True))
-    ]
-
-
 def machine() -> dict:
     """Return what the numbers depend on."""
     information = Path("/proc/cpuinfo")
-    names = [
-        line.split(":")[1].strip() for line in information.read_text().splitlines() if line.startswith("model name")
-    ] if information.exists() else []
+    names = (
+        [line.split(":")[1].strip() for line in information.read_text().splitlines() if line.startswith("model name")]
+        if information.exists()
+        else []
+    )
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "processor": names[0] if names else platform.processor(),
@@ -201,15 +151,17 @@ def machine() -> dict:
     }
 
 
-def find_libraries(chosen: argparse.Namespace) -> dict[str, str]:
-    """Return the interpreter of each library, after saying which peers are skipped and why."""
+def find_libraries(chosen: argparse.Namespace) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the interpreter of each library, and of each peer that is skipped the reason."""
     libraries = {} if chosen.no_pellucid else {"pellucid": chosen.python}
+    skipped = {}
     for name in filter(None, chosen.peers.split(",")):
         try:
             libraries[name] = str(peers.ensure(name))
         except peers.Unavailable as reason:
+            skipped[name] = str(reason)
             print(f"{peers.PEERS[name].title}: skipped, because {reason}\n")
-    return libraries
+    return libraries, skipped
 
 
 def task_names(text: str) -> list[str]:
@@ -224,10 +176,11 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Time pellucid and its peers side by side.")
     parser.add_argument("models", nargs="*", help=f"any of {', '.join(model_names())}; all by default")
-    parser.add_argument("--peers", default="pymc", help="comma-separated: pymc, nutpie; empty for none")
+    parser.add_argument("--peers", default=",".join(peers.PEERS), help="comma-separated; empty for none: %(default)s")
     parser.add_argument("--repeat", type=int, default=1, help="take the median of so many of each measurement")
     parser.add_argument("--tasks", type=task_names, default=list(TASKS), help="import,graph,compile,sample or fewer")
-    parser.add_argument("--json", type=Path, help="also write every single measurement to this file")
+    parser.add_argument("--json", type=Path, help="write every measurement here too, and a plot beside it")
+    parser.add_argument("--resume", action="store_true", help="do only what the file of --json does not have yet")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs pellucid")
     parser.add_argument("--no-pellucid", action="store_true", help="measure the peers alone")
     chosen = parser.parse_args()
@@ -238,28 +191,41 @@ def parse() -> argparse.Namespace:
     return chosen
 
 
+def begin_record(chosen: argparse.Namespace, libraries: dict[str, str], skipped: dict[str, str]) -> dict:
+    """Return what is known before the first model: machine, versions, and with --resume what the file has."""
+    record = {"machine": machine(), "repeat": chosen.repeat, "skipped": skipped, "libraries": {}, "models": {}}
+    if chosen.resume and chosen.json and chosen.json.exists():
+        record |= json.loads(chosen.json.read_text(encoding="utf-8"))
+        record["skipped"] = {name: why for name, why in record["skipped"].items() if name not in libraries} | skipped
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:  # also leaves byte code, before any clock runs
+        for name, python in libraries.items():
+            record["libraries"][name] = measure(python, name, "", "import", Path(folder))
+    return record
+
+
+def measure_model(model: str, libraries: dict[str, str], chosen: argparse.Namespace, record: dict) -> None:
+    """Add what one model takes with each library to the record, and the record to its file."""
+    known = record["models"].setdefault(model, {})
+    for name, python in libraries.items():
+        known[name] = measure_library(name, python, model, chosen, known.get(name, {}))
+        if chosen.json:
+            chosen.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    say("")
+    print(report.table(model, known), "\n", flush=True)
+
+
 def main() -> None:
-    """Measure, print a table for each model as soon as it is done, and write the file."""
+    """Measure, print a table for each model as soon as it is done, and write the files."""
     chosen = parse()
-    libraries = find_libraries(chosen)
-    record = {"machine": machine(), "repeat": chosen.repeat, "models": {}}
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:    # also leaves byte code, before any clock runs
-        record["libraries"] = {
-            name: measure(python, name, "", "import", Path(folder)) for name, python in libraries.items()
-        }
+    libraries, skipped = find_libraries(chosen)
+    record = begin_record(chosen, libraries, skipped)
     for name, measured in record["libraries"].items():
         print(f"{name}: {measured.get('version', measured.get('error'))}, Python {measured.get('python', '?')}")
     print(", ".join(str(value) for value in record["machine"].values()), "\n")
     for model in chosen.models or model_names():
-        results = {
-            name: measure_library(name, python, model, chosen)
-            for name, python in libraries.items()
-        }
-        record["models"][model] = results
-        say("")
-        print("\n".join([table(model, results), *check_agreement(results)]), "\n", flush=True)
-        if chosen.json:
-            chosen.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        measure_model(model, libraries, chosen, record)
+    if chosen.json:
+        print(report.draw_elsewhere(chosen.json, chosen.json.with_suffix(".svg")))
 
 
 if __name__ == "__main__":
