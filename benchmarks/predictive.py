@@ -1,16 +1,18 @@
 """Draws given a posterior, and its log-likelihoods: what 4,000 draws of the radon model take, beside PyMC.
 
-python benchmarks/predictive.py [--repeat N]
+python benchmarks/predictive.py [--rounds N] [--repeat N]
 
-Each library runs in processes of its own: "first" is the first call after the import, which compiles, and "again" the
-least of the calls after it in the same process, of which PyMC compiles each anew from its caches on disk. Each call
-includes reading the result. Beside the seconds on the wall stand those of all processors, which other work on the
-machine disturbs less.
+The libraries take turns, each round in a new process, after a round that fills their caches on disk (of PyTensor's
+compiled functions, of machine code, of Python's own). "First" is the first call after the import, and "again" a call
+after it in the same process, of which PyMC compiles each anew from its caches; of both the least of all rounds is
+shown. Each call includes reading the result. Beside the seconds on the wall stand those of all processors, which other
+work on the machine disturbs less.
 """
 
 import argparse
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -62,14 +64,22 @@ def measure(library: str, repeat: int) -> dict[str, list[tuple[float, float]]]:
 def report(interpreter: Path, library: str, repeat: int) -> dict[str, list[list[float]]]:
     """The same from a fresh process."""
     command = [interpreter, __file__, "--measure", library, "--repeat", str(repeat)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    cached = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=cached)
     return json.loads(answer.stdout.splitlines()[-1])
+
+
+def least(rounds: list[dict[str, list[list[float]]]], task: str, calls: slice) -> list[float]:
+    """The least seconds of some calls of all rounds, on the wall and of processors."""
+    seconds = [call for measured in rounds for call in measured[task][calls]]
+    return [min(column) for column in zip(*seconds, strict=True)]
 
 
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.measure:
@@ -77,20 +87,18 @@ def main() -> None:
         return
     from peers import Unavailable, ensure
 
-    ours = report(Path(sys.executable), "pellucid", chosen.repeat)
+    interpreters = {"pellucid": Path(sys.executable)}
     try:
-        theirs = report(ensure("pymc"), "pymc", chosen.repeat)
+        interpreters["pymc"] = ensure("pymc")
     except Unavailable as reason:
-        theirs = {}
         print(f"PyMC: skipped, because {reason}")
+    rounds = [{n: report(i, n, chosen.repeat) for n, i in interpreters.items()} for _ in range(1 + chosen.rounds)][1:]
     print(f"{CHAINS * DRAWS} draws of the radon model{'':10}pellucid        PyMC     ratio")
     for task in TASKS:
-        for name, of in (
-            ("first", lambda s: s[0]),
-            ("again", lambda s: [min(column) for column in zip(*s[1:], strict=True)]),
-        ):
-            ours_of, theirs_of = of(ours[task]), of(theirs[task]) if theirs else [float("nan")] * 2
-            for clock, a, b in zip(("wall", "processors"), ours_of, theirs_of, strict=True):
+        for name, calls in (("first", slice(0, 1)), ("again", slice(1, None))):
+            found = {n: least([r[n] for r in rounds], task, calls) for n in interpreters}
+            ours, theirs = found["pellucid"], found.get("pymc", [float("nan")] * 2)
+            for clock, a, b in zip(("wall", "processors"), ours, theirs, strict=True):
                 print(f"{f'{task}, {name}, {clock}':40} {a:9.3f} s {b:9.3f} s {b / a:8.1f}x")
 
 
