@@ -5,6 +5,7 @@ Nothing but the standard library is imported here, and nothing is timed in this 
 
 import argparse
 import ast
+import compileall
 import datetime
 import json
 import os
@@ -39,7 +40,7 @@ def model_names() -> list[str]:
 
 def environment(library: str, cache: Path) -> dict[str, str]:
     """Return the caller's environment with every cache inside `cache`, and without settings of the libraries."""
-    dropped = ("PYTENSOR_FLAGS", "NUMBA_", "JAX_", "XLA_", "PELLUCID_", "PYTHONPATH")
+    dropped = ("PYTENSOR_FLAGS", "NUMBA_", "JAX_", "XLA_", "PELLUCID_", "PYTHONPATH", "PYTHONDONTWRITE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     kept |= {
         "PELLUCID_CACHE_DIR": str(cache / "pellucid"),
@@ -197,7 +198,8 @@ def begin_record(chosen: argparse.Namespace, libraries: dict[str, str], skipped:
     if chosen.resume and chosen.json and chosen.json.exists():
         record |= json.loads(chosen.json.read_text(encoding="utf-8"))
         record["skipped"] = {name: why for name, why in record["skipped"].items() if name not in libraries} | skipped
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:  # also leaves byte code, before any clock runs
+    compileall.compile_dir(HERE.parent / "src", quiet=2)  # as installing does, for the peers too
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name, python in libraries.items():
             record["libraries"][name] = measure(python, name, "", "import", Path(folder))
     return record
