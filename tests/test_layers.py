@@ -25,7 +25,7 @@ BELOW = {  # layer: the layers it may import
     "plots": set(),
     "math": GRAPHS,
     "printing": GRAPHS,
-    "pytensorf": GRAPHS,
+    "pytensorf": GRAPHS | {"compile", "diff"},
     "compile": GRAPHS | {"diff", "rewrite"},    # diff for verify_grad
     "stats": GRAPHS | PASSES | {"compile"},    # draws are evaluated by the interpreter
     "model": GRAPHS | PASSES | {"compile", "stats"},
