@@ -31,6 +31,10 @@ class UnusedInputError(ValueError):
     """An input was listed that no output depends on."""
 
 
+class NotGiven(Exception):
+    """None stands where an array belongs."""
+
+
 class In:
     """An input with options: a name to call it by, and a default value."""
 
@@ -72,6 +76,7 @@ class Function:
         self.options = dict(name=name, backend=backend, rewrite=rewrite, profile=profile, nan_guard=nan_guard)
         self.profile = Profile() if profile else None
         self.guard = as_guard(nan_guard)
+        self.plain = self.profile is None and self.guard is None
         self.parameters, self.name = list(inputs), name
         self.inputs = [i.variable for i in inputs]
         self.checks = [checker(v) for v in self.inputs]
@@ -94,9 +99,13 @@ class Function:
         return load_backend(backend).compile(self.inputs, self.rewritten)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if named or len(args) != len(self.parameters) or any(a is None for a in args):
+        if named or len(args) != len(self.checks):
             args = tuple(self.bind(args, named))
-        found = self.run([check(a) for check, a in zip(self.checks, args, strict=True)])
+        try:
+            values = [check(a) for check, a in zip(self.checks, args, strict=True)]
+        except NotGiven:
+            values = self.bind(args, named)  # which says what is missing
+        found = self.executable(*values) if self.plain else self.run(values)
         if self.updates:
             for shared, value in zip(self.updates, found[len(self.outputs) :], strict=True):
                 shared.set_value(value)
@@ -191,10 +200,17 @@ def explain(f: Function) -> str:
     return "\n".join(lines)
 
 
+def given(value: Any) -> Any:
+    """A value that is no array, as it is."""
+    if value is None:
+        raise NotGiven
+    return value
+
+
 def checker(v: Variable) -> Callable[[Any], Any]:
     """A function that makes the array for one input of its argument, or raises an error that names it."""
     if not isinstance(v, TensorVariable):
-        return lambda value: value
+        return given
     dtype, shape = np.dtype(v.type.dtype), v.type.shape
     number = float if v.type.dtype == "float64" and not shape else None
 
@@ -203,6 +219,8 @@ def checker(v: Variable) -> Callable[[Any], Any]:
             return np.array(value)
         if type(value) is np.ndarray and value.dtype is dtype and value.shape == shape:
             return value
+        if value is None:
+            raise NotGiven
         return check_value(v, value)
 
     return check

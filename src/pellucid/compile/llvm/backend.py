@@ -254,6 +254,7 @@ class Binding:
         self.results = [(shape, np.dtype(v.type.dtype)) for v, shape in zip(module.outputs, shapes, strict=True)]
         sizes = [slot_bytes(s, value) for s in module.slots]
         self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self.spare: list[Workspace] = []  # those that no call uses now
 
     @property
     def workspace(self) -> int:
@@ -297,7 +298,6 @@ class Executable:
         self.call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.native.library.address("pellucid_main"))
         self.bindings: dict[tuple[Any, ...], Binding] = {}
         self.static: Binding | None = None  # the only one there can be, where all shapes are known
-        self.free: dict[Binding, list[Workspace]] = {}
         module = self.native.module
         self.place = {v: i for i, v in enumerate(module.outputs)}
         self.first_output = len(module.plan.roots)
@@ -306,8 +306,6 @@ class Executable:
     def binding(self, given: Sequence[np.ndarray], shared: Sequence[tuple[int, np.ndarray]]) -> Binding:
         """The binding for these arrays, computed once per combination of shapes."""
         native = self.native
-        if self.static is not None:
-            return self.static
         if not native.extents.by_shape:
             return Binding(native, native.roots(given, shared))
         key = (*(a.shape for a in given), *(a.shape for _, a in shared))
@@ -315,7 +313,6 @@ class Executable:
         if found is None:
             if len(self.bindings) > 64:
                 self.bindings.clear()
-                self.free.clear()
             found = self.bindings[key] = Binding(native, native.roots(given, shared))
             if all(None not in v.type.shape for v in native.module.plan.roots):
                 self.static = found
@@ -324,11 +321,11 @@ class Executable:
     def __call__(self, *arrays: np.ndarray, out: Sequence[np.ndarray | None] = ()) -> list[np.ndarray]:
         """The outputs; written into the arrays of `out`, one per output, where there are any and they fit."""
         native = self.native
-        given, shared = [contiguous(a) for a in arrays], native.shared_arrays()
-        binding = self.binding(given, shared)
-        spare = self.free.setdefault(binding, [])
+        given = [contiguous(a) for a in arrays]
+        shared = native.shared_arrays() if native.shared else ()
+        binding = self.static or self.binding(given, shared)
         try:
-            workspace = spare.pop()
+            workspace = binding.spare.pop()
         except IndexError:  # also where another thread took the last one
             workspace = Workspace(native, binding)
         if out and self.direct:
@@ -337,16 +334,11 @@ class Executable:
             results = [np.empty(shape, dtype) for shape, dtype in binding.results]
         if shared:
             workspace.share(shared)
-        args = workspace.args
-        for i, array in enumerate(given):
-            args[i] = address_of(array)
-        for i, array in enumerate(results, self.first_output):
-            args[i] = address_of(array)
+        args, first = workspace.args, self.first_output
+        args[: len(given)] = [address_of(a) for a in given]
+        args[first : first + len(results)] = [address_of(a) for a in results]
         code = self.call(workspace.address)
-        if native.extents.by_shape:
-            spare.append(workspace)
-        else:
-            del self.free[binding]
+        binding.spare.append(workspace)
         if code:
             native.check(code)
         return results if self.direct else self.collect(given, results)
