@@ -1,71 +1,16 @@
 """The functions that PyTensor's users look for in `pt.basic`; they are those of `pt`."""
 
+# ruff: noqa: F405 - the star is for type checkers
+
 from __future__ import annotations
 
-from pellucid.tensor.arithmetic import copy, switch
-from pellucid.tensor.create import (
-    alloc,
-    arange,
-    empty,
-    empty_like,
-    eye,
-    fill,
-    full,
-    full_like,
-    identity,
-    ones,
-    ones_like,
-    second,
-    tri,
-    tril,
-    triu,
-    zeros,
-    zeros_like,
-)
-from pellucid.tensor.elementwise import cast
-from pellucid.tensor.index import nonzero
-from pellucid.tensor.indexing import diag, diagonal, take_along_axis, tile, trace
-from pellucid.tensor.numbers import choose, where
-from pellucid.tensor.packing import (
-    atleast_Nd,
-    get_scalar_constant_value,
-    get_underlying_scalar_constant_value,
-    get_vector_length,
-    horizontal_stack,
-    identity_like,
-    is_flat,
-    scalar_from_tensor,
-    split,
-    stacklists,
-    tensor_from_scalar,
-    vertical_stack,
-)
-from pellucid.tensor.positions import (
-    extract_diag,
-    flatnonzero,
-    mgrid,
-    nonzero_values,
-    ogrid,
-    tril_indices,
-    tril_indices_from,
-    triu_indices,
-    triu_indices_from,
-)
-from pellucid.tensor.shape import (
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    concatenate,
-    expand_dims,
-    flatten,
-    join,
-    moveaxis,
-    stack,
-    swapaxes,
-    transpose,
-)
-from pellucid.tensor.statistics import inverse_permutation, permute_row_elements
-from pellucid.tensor.types import as_tensor, as_tensor_variable, constant
+from typing import TYPE_CHECKING
+
+from pellucid.graph.lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from pellucid.tensor.math import *  # noqa: F403
+    from pellucid.tensor.types import as_tensor, as_tensor_variable
 
 __all__ = [
     "alloc", "arange", "as_tensor", "as_tensor_variable", "atleast_1d", "atleast_2d", "atleast_3d", "atleast_Nd",
@@ -77,3 +22,5 @@ __all__ = [
     "switch", "take_along_axis", "tensor_from_scalar", "tile", "trace", "transpose", "tri", "tril", "tril_indices",
     "tril_indices_from", "triu", "triu_indices", "triu_indices_from", "vertical_stack", "where", "zeros", "zeros_like",
 ]  # fmt: skip
+
+__getattr__ = imported_on_use(__name__, dict.fromkeys(__all__, "pellucid.tensor"))
