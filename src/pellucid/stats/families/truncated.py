@@ -256,16 +256,18 @@ class Truncated(Bounded):
         law, inverts = structure.parts[0], has_quantiles(structure)
         attempts = min(ATTEMPTS, structure.facts) if inverts else structure.facts
         found, missing = by_rejection(law, rng, size, values, bounds, attempts)
-        if missing.any() and not inverts:
+        if missing.size and not inverts:
             raise TruncationError(
-                f"{int(missing.sum())} of {missing.size} draws of {law.name} were not between the bounds in {attempts} "
+                f"{missing.size} of {found.size} draws of {law.name} were not between the bounds in {attempts} "
                 "attempts: raise max_n_steps, or check that the bounds hold enough of the distribution."
             )
-        return (
-            np.where(missing, by_inversion(law_of(structure), rng, size, arrays, bounds), found)
-            if missing.any()
-            else found
-        )
+        if missing.size:
+            whole = law_of(structure)
+            few = [at_places(a, size, missing, core) for a, core in zip(arrays, whole.core, strict=True)]
+            own, _ = structure.split(few)
+            bounds = dict(zip(bounds, own, strict=True))
+            found.reshape(-1)[missing] = by_inversion(whole, rng, missing.shape, few, bounds)
+        return found
 
     def log_rest(self) -> Any:
         """log P(X >= lower) of the part."""
@@ -292,16 +294,30 @@ def has_quantiles(structure: Structure) -> bool:
 def by_rejection(
     law: Law, rng: np.random.Generator, size: tuple[int, ...], values: Sequence[Any], bounds: Any, attempts: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws of a law between the bounds, and where so many attempts found none."""
-    low, high = bounds.get("lower", -np.inf), bounds.get("upper", np.inf)
-    found, missing = np.zeros(size, law.dtype), np.ones(size, bool)
-    for _ in range(attempts):
-        fresh = np.asarray(law.sample(rng, size, *values))
-        fits = missing & (fresh >= low) & (fresh <= high)
-        found, missing = np.where(fits, fresh, found), missing & ~fits
-        if not missing.any():
+    """Draws of a law between the bounds, and the places (in a row) where so many attempts found none."""
+    low, high = (np.asarray(bounds.get(k, e)) for k, e in (("lower", -np.inf), ("upper", np.inf)))
+    found = np.array(law.sample(rng, size, *values), law.dtype, order="C").reshape(size)
+    flat, missing = found.reshape(-1), np.flatnonzero(~((found >= low) & (found <= high)))
+    low, high = (np.broadcast_to(at_places(a, size, missing, 0), missing.shape) for a in (low, high))
+    values = [at_places(a, size, missing, core) for a, core in zip(values, law.core, strict=True)]
+    for _ in range(attempts - 1):
+        if not missing.size:
             break
+        fresh = np.asarray(law.sample(rng, missing.shape, *values))
+        fits = (fresh >= low) & (fresh <= high)
+        flat[missing[fits]] = fresh[fits]
+        missing, low, high = missing[~fits], low[~fits], high[~fits]
+        values = [a[~fits] if a.shape[:1] == fits.shape else a for a in values]
     return found, missing
+
+
+def at_places(array: Any, size: tuple[int, ...], places: np.ndarray, core: int) -> np.ndarray:
+    """The values of a parameter, of so many last axes, at places of the draws in a row; one for all as it is."""
+    values = np.asarray(array)
+    if values.ndim == core:
+        return values[None]
+    whole = np.broadcast_to(values, (*size, *values.shape[values.ndim - core :]))
+    return whole[np.unravel_index(places, size)]
 
 
 def by_inversion(
@@ -309,11 +325,15 @@ def by_inversion(
 ) -> np.ndarray:
     """Draws from a truncated law by its quantiles, or where the lower bound is remote by its tail."""
     u = rng.random(size)
-    found = np.broadcast_to(on_arrays(law, Truncated.quantile, arrays, u), size)
+    found = np.array(np.broadcast_to(on_arrays(law, Truncated.quantile, arrays, u), size))
     if "lower" not in bounds:
         return found
-    remote = np.broadcast_to(on_arrays(law, Truncated.log_rest, arrays) < REMOTE, size)
-    return np.where(remote, by_tail(law, arrays, bounds, 1.0 - u), found) if remote.any() else found
+    remote = np.flatnonzero(np.broadcast_to(on_arrays(law, Truncated.log_rest, arrays) < REMOTE, size))
+    if remote.size:
+        few = [at_places(a, size, remote, core) for a, core in zip(arrays, law.core, strict=True)]
+        ends = {label: at_places(a, size, remote, 0) for label, a in bounds.items()}
+        found[remote] = by_tail(law, few, ends, 1.0 - u[remote])
+    return found
 
 
 def by_tail(law: Law, arrays: Sequence[Any], bounds: Any, v: np.ndarray) -> np.ndarray:
