@@ -16,7 +16,7 @@ from pellucid.vectorize import vectorize_graph
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
-CHUNK = 2**25
+CHUNK = 2**23
 """Bytes that one pass may take, roughly, so that memory stays bounded however many draws there are."""
 
 
@@ -61,12 +61,16 @@ def run_in_chunks(
     function = batched(model, graphs, list(draws))
     width = 8 * (sum(a[:1].size for a in draws.values()) + sum(known_size(v) for v in graphs.values()))
     step = max(1, min(rows, CHUNK // max(width, 1)))
-    parts: list[list[np.ndarray]] = [[] for _ in graphs]
+    whole: list[np.ndarray] = []
     for start in range(0, max(rows, 1), step):
         block = [a[start : start + step] for a in draws.values()]
-        for found, part in zip(function(len(block[0]), block), parts, strict=True):
-            part.append(found)
-    return {name: p[0] if len(p) == 1 else np.concatenate(p) for name, p in zip(graphs, parts, strict=True)}
+        found = function(len(block[0]), block)
+        if start == 0:  # the results are written where they stay: parts to be joined would take twice the memory
+            whole = found if step >= rows else [np.empty((rows, *f.shape[1:]), f.dtype) for f in found]
+        for target, part in zip(whole, found, strict=True):
+            if target is not part:
+                target[start : start + step] = part
+    return dict(zip(graphs, whole, strict=True))
 
 
 def known_size(v: TensorVariable) -> int:
