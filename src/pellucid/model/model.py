@@ -118,8 +118,8 @@ class Model(Answers, metaclass=WithinItself):
         active_models().pop()
 
     @classmethod
-    def get_context(cls, error_if_none: bool = True) -> Model | None:
-        """The model of the enclosing `with` block."""
+    def get_context(cls, error_if_none: bool = True, allow_block_model_access: bool = False) -> Model | None:
+        """The model of the enclosing `with` block; the second argument is PyMC's, and ignored."""
         return modelcontext() if error_if_none else current_model()
 
     @property

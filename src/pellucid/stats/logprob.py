@@ -109,9 +109,9 @@ def logccdf(rv: Variable, value: Any, warn_rvs: bool = False) -> TensorVariable:
     return settled(measure(rv).log_cdf(x, above=True), warn_rvs)
 
 
-def icdf(rv: Variable, q: Any, warn_rvs: bool = False) -> TensorVariable:
-    """The quantile of `rv` at the probabilities `q`; NaN outside [0, 1]."""
-    return settled(measure(rv).quantile(as_tensor_variable(q, dtype="float64")), warn_rvs)
+def icdf(rv: Variable, value: Any, warn_rvs: bool = False) -> TensorVariable:
+    """The quantile of `rv` at the probabilities `value`; NaN outside [0, 1]."""
+    return settled(measure(rv).quantile(as_tensor_variable(value, dtype="float64")), warn_rvs)
 
 
 def settled(found: Any, warn: bool) -> Any:
