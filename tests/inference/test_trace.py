@@ -76,8 +76,9 @@ def test_arrays_are_not_copied(tree, arrays):
 
 
 def test_attributes(tree):
-    for group in tree.children.values():
+    for name, group in tree.children.items():
         attrs = group.attrs
+        assert attrs["sample_dims"] == ([] if name in {"observed_data", "constant_data"} else ["chain", "draw"])
         assert attrs["inference_library"] == "pellucid"
         assert attrs["inference_library_version"]
         assert attrs["sampling_time"] == 1.5

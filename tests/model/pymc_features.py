@@ -646,7 +646,7 @@ def _():
     assert set(groups.split()) <= set(found.children)
     assert found["posterior"]["mu"].dims == ("chain", "draw", "g")
     attributes = "created_at creation_library creation_library_version creation_library_language inference_library"
-    assert set(f"{attributes} inference_library_version sampling_time tuning_steps".split()) <= set(
+    assert set(f"{attributes} sample_dims inference_library_version sampling_time tuning_steps".split()) <= set(
         found["posterior"].attrs
     )
 

@@ -178,7 +178,7 @@ def _draft_group(
                     f"dimension {dim!r} has length {length} in {name!r} but {lengths[dim][0]} in {lengths[dim][1]!r}"
                 )
     labels = {dim: _labels(dim, length, coords) for dim, (length, _) in lengths.items()}
-    return Group(variables, labels, attributes)
+    return Group(variables, labels, {**attributes, "sample_dims": list(leading)})
 
 
 def name_dims(
