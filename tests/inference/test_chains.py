@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from inference.densities import SCHOOLS, compiled, correlated_gaussian, eight_schools, gaussian, truncated, undefined
+from pellucid.compile.llvm import blas
 from pellucid.inference import diagnose, kernel
 from pellucid.inference.chains import Progress, compiled_sampler, run_chains, run_chains_python
 from pellucid.inference.hamiltonian.rng import chain_keys
@@ -32,6 +33,15 @@ def test_draws_do_not_depend_on_the_number_of_cores():
         np.testing.assert_array_equal(other.draws, results[0].draws)
         for name in kernel.STATISTICS:
             np.testing.assert_array_equal(other.statistics[name], results[0].statistics[name])
+
+
+def test_linear_algebra_has_one_thread_while_chains_run():
+    before, seen = blas.thread_counts(), []
+    run(draws=30_000, chains=2, on_progress=lambda _: seen.append(blas.thread_counts()))
+    assert before
+    assert seen
+    assert all(set(counts.values()) == {1} for counts in seen)
+    assert blas.thread_counts() == before
 
 
 def test_draws_depend_on_the_seed_and_chains_differ():

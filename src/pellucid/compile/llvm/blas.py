@@ -123,10 +123,10 @@ class _Hold:
         with _lock:
             self.holders -= 1
             if self.holders == 0:
-                controls = _controls()
                 while self.before:
                     path, count = self.before.popitem()
-                    controls[path][1](count)
+                    if (control := _control(path)) is not None:
+                        control[1](count)
 
 
 _hold = _Hold()
@@ -153,7 +153,7 @@ def _control(path: str) -> tuple[Any, Any] | None:
 
 
 def _loaded_libraries() -> Iterable[str]:
-    """Return the paths of the shared libraries in this process."""
+    """Return the paths of the shared libraries in this process, or of those among them that may be a BLAS."""
     if sys.platform == "win32":
         return _windows_modules()
     if sys.platform == "darwin":
@@ -166,7 +166,7 @@ def _mapped_files() -> set[str]:
         lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     except OSError:
         return set()
-    fields = (line.split(maxsplit=5) for line in lines if ".so" in line)
+    fields = (line.split(maxsplit=5) for line in lines if "blas" in line)  # of thousands: each run waits for this
     return {parts[5] for parts in fields if len(parts) == 6}
 
 
