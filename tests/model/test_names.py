@@ -56,3 +56,14 @@ def test_names_are_here_or_say_what_to_do(tier):
 
 def test_functions_take_the_arguments_of_pymc():
     assert {n.name: n.refused for n in NAMES if n.here and n.refused} == {}
+
+
+def test_every_pain_of_pymc_links_what_holds_us_to_our_answer():
+    page = (ROOT / "docs" / "coming_from_pymc.md").read_text(encoding="utf-8")
+    sections = {int(n): text for n, text in re.findall(r"(?ms)^## (\d+)\. (.*?)(?=^## |\Z)", page)}
+    assert list(sections) == list(range(1, 16))
+    for number, text in sections.items():
+        links = re.findall(r"\]\((\S+?)\)", text)
+        assert any(link.startswith("../tests/") for link in links), f"section {number} links no test"
+        for link in links:
+            assert (ROOT / "docs" / link).exists(), f"section {number}: {link}"
