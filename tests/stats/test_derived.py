@@ -604,7 +604,7 @@ BLOCKED = {
     "compared": (lambda: z() < z(), "both"),
     "equal": (lambda: pt.eq(z(), 1.0), "probability 0"),
     "no draws": (lambda: series(lambda p: 0.5 * p, [z()], 3), "no draw is made"),
-    "two draws": (lambda: series(lambda p: ps.Normal.dist(p, 1.0) + ps.Normal.dist(0, 1), [pt.as_tensor_variable(0.0)],
+    "two draws": (lambda: series(lambda p: ps.Normal.dist(p, 1.0) + ps.Uniform.dist(0, 1), [pt.as_tensor_variable(0.0)],
                                  3), "several random"),
 }  # fmt: skip
 

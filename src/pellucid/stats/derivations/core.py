@@ -158,7 +158,7 @@ RULES: dict[Any, Rule] = {}
 A rule takes the variable that the op computes, and returns a Measure; or raises by :func:`blocked`."""
 
 
-FILES = ("monotone", "rounding", "mixtures", "rearranged", "linear", "ordered", "loops")
+FILES = ("monotone", "sums", "rounding", "mixtures", "rearranged", "linear", "ordered", "loops")
 """The files of this package that declare rules."""
 
 
