@@ -496,3 +496,31 @@ def test_decompositions_in_threads():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("trans", [0, 1])
+@pytest.mark.parametrize("unit", [True, False])
+def test_many_triangular_systems_are_solved_side_by_side(lower, trans, unit):
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(7, 2, 4, 4)) + 4 * np.eye(4), rng.normal(size=(2, 4, 3))
+    a[3, 1, 2, 2] = 0.0
+    found = pt.linalg.solve_triangular(
+        pt.as_tensor_variable(a), pt.as_tensor_variable(b), lower=lower, trans=trans, unit_diagonal=unit
+    ).eval()
+    assert found.shape == (7, 2, 4, 3)
+    for place in np.ndindex(7, 2):
+        if place == (3, 1) and not unit:
+            assert np.isnan(found[place]).all()
+            continue
+        options = {"lower": lower, "trans": trans, "unit_diagonal": unit}
+        expected = scipy.linalg.solve_triangular(a[place], b[place[1]], **options)
+        np.testing.assert_allclose(found[place], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_one_bad_matrix_of_a_stack_is_nan_alone():
+    a = np.stack([np.eye(2), -np.eye(2), np.zeros((2, 2)), 4 * np.eye(2)])
+    np.testing.assert_array_equal(
+        pt.linalg.cholesky(pt.as_tensor_variable(a)).eval()[:, 0, 0], [1.0, np.nan, np.nan, 2.0]
+    )
+    np.testing.assert_array_equal(pt.linalg.inv(pt.as_tensor_variable(a)).eval()[:, 0, 0], [1, -1, np.nan, 0.25])

@@ -83,7 +83,7 @@ class Eigh(MatrixOp):
             return tuple(xp.linalg.eigh(a, UPLO=triangle, symmetrize_input=False))
         dtype = floating_dtype([a.dtype.name])
         outputs = [(real_dtype(dtype), a.shape[-1:]), (dtype, a.shape[-2:])]
-        return by_matrix(lambda m: tuple(np.linalg.eigh(m, triangle)), [a], outputs)
+        return by_matrix(lambda m: tuple(np.linalg.eigh(m, triangle)), [a], outputs, stacks=True)
 
     def lowering(self, node: Apply) -> str | None:
         return native(*node.inputs)
@@ -224,7 +224,7 @@ class SVD(MatrixOp):
         k, dtype = min(m, n), floating_dtype([a.dtype.name])
         left, right = ((m, m), (n, n)) if self.full else ((m, k), (k, n))
         outputs = [(dtype, left), (real_dtype(dtype), (k,)), (dtype, right)]
-        return by_matrix(lambda x: tuple(np.linalg.svd(x, self.full)), [a], outputs)
+        return by_matrix(lambda x: tuple(np.linalg.svd(x, self.full)), [a], outputs, stacks=True)
 
     def lowering(self, node: Apply) -> str | None:
         return native(*node.inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -164,14 +165,28 @@ def smaller(m: Any, n: Any) -> Any:
 
 
 def by_matrix(
-    compute: Callable[..., Any], arrays: Sequence[np.ndarray], outputs: Sequence[tuple[Any, tuple[int, ...]]]
+    compute: Callable[..., Any],
+    arrays: Sequence[np.ndarray],
+    outputs: Sequence[tuple[Any, tuple[int, ...]]],
+    *,
+    stacks: bool = False,
 ) -> Any:
     """Evaluate a reference for each matrix of stacks; the results are NaN where it fails with LinAlgError.
 
-    `outputs` are the dtype and shape of each result for one matrix.
+    `outputs` are the dtype and shape of each result for one matrix; `stacks` says that the reference takes many
+    matrices at once, and fails if one of them does.
     """
     lead = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
     arrays = [np.broadcast_to(a, lead + a.shape[-2:]) for a in arrays]
+    if stacks and lead and math.prod(lead):
+        try:
+            whole = compute(*arrays)
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            values = whole if isinstance(whole, tuple) else (whole,)
+            found = [np.asarray(v, d) for v, (d, _) in zip(values, outputs, strict=True)]
+            return found[0] if len(found) == 1 else tuple(found)
     found = [np.full(lead + shape, np.nan if np.dtype(d).kind in "fc" else 0, d) for d, shape in outputs]
     for place in np.ndindex(lead):
         try:

@@ -215,7 +215,8 @@ class Solve(MatrixOp):
         a = xp.swapaxes(a, -1, -2) if self.transposed else a
         if xp.name == "jax":
             return xp.linalg.solve(a, b)
-        return by_matrix(np.linalg.solve, [a, b], [(floating_dtype([a.dtype.name, b.dtype.name]), b.shape[-2:])])
+        outputs = [(floating_dtype([a.dtype.name, b.dtype.name]), b.shape[-2:])]
+        return by_matrix(np.linalg.solve, [a, b], outputs, stacks=True)
 
     def expand(self, a: Variable, b: Variable) -> TensorVariable | None:
         """By LU factors, which merge with those of other uses of the same matrix."""
@@ -330,7 +331,7 @@ class Inverse(MatrixOp):
     def impl(self, xp: Any, a: Any) -> Any:
         if xp.name == "jax":
             return xp.linalg.inv(a)
-        return by_matrix(np.linalg.inv, [a], [(floating_dtype([a.dtype.name]), a.shape[-2:])])
+        return by_matrix(np.linalg.inv, [a], [(floating_dtype([a.dtype.name]), a.shape[-2:])], stacks=True)
 
     def expand(self, a: Variable) -> TensorVariable | None:
         dtype = self.infer(a)[0].dtype

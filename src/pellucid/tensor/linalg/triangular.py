@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,7 +61,7 @@ class Cholesky(MatrixOp):
     def impl(self, xp: Any, a: Any) -> Any:
         if xp.name == "jax":
             return xp.linalg.cholesky(a)
-        return by_matrix(self.factor, [a], [(floating_dtype([a.dtype.name]), a.shape[-2:])])
+        return by_matrix(self.factor, [a], [(floating_dtype([a.dtype.name]), a.shape[-2:])], stacks=True)
 
     def factor(self, a: np.ndarray) -> np.ndarray:
         """The factor of one matrix; when `strict`, an error that is not taken for a singular matrix of a stack."""
@@ -133,7 +134,23 @@ class SolveTriangular(MatrixOp):
             a, b = (xp.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
             return solve(a, b, lower=self.lower, trans=int(self.transposed), unit_diagonal=self.unit)
         dtype = floating_dtype([a.dtype.name, b.dtype.name])
+        if a.ndim > 2 and math.prod(a.shape[:-2]) > a.shape[-1]:
+            return self.substituted(a.astype(dtype, copy=False), b.astype(dtype, copy=False))
         return by_matrix(lambda a, b: self.solve_one(xp, a, b), [a, b], [(dtype, b.shape[-2:])])
+
+    def substituted(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Many systems side by side, one unknown after the other."""
+        n = a.shape[-1]
+        a, forwards = (np.swapaxes(a, -1, -2), not self.lower) if self.transposed else (a, self.lower)
+        b = np.broadcast_to(b, (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
+        x = np.empty(b.shape, b.dtype)
+        for i in range(n) if forwards else reversed(range(n)):
+            known = slice(i) if forwards else slice(i + 1, n)
+            rest = b[..., i, :] - (a[..., i, None, known] @ x[..., known, :])[..., 0, :]
+            x[..., i, :] = rest if self.unit else rest / a[..., i, i, None]
+        singular = False if self.unit else (np.diagonal(a, axis1=-2, axis2=-1) == 0).any(-1)
+        x[np.broadcast_to(singular, x.shape[:-2])] = np.nan
+        return x
 
     def solve_one(self, xp: Any, a: np.ndarray, b: np.ndarray) -> Any:
         """One system."""
