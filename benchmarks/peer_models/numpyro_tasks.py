@@ -4,7 +4,7 @@ import sys
 import time
 from functools import partial
 
-from measure import CHAINS, DRAWS, TUNE, keep_draws, resources, seconds_per_call
+from measure import CHAINS, DRAWS, TUNE, keep_draws, per_call, resources
 
 ENOUGH = 60  # seconds: where sampling took longer, it is not done again for the time of the chains alone
 
@@ -72,9 +72,8 @@ def measure_compile(_: str, name: str) -> dict:
         for _ in range(turns):
             jax.block_until_ready(function(x))
 
-    measured["call_python"] = seconds_per_call(from_python)
-    measured["call_native"] = seconds_per_call(native_loop(jax, potential, x))
-    return measured
+    measured |= per_call("call_python", from_python)
+    return measured | per_call("call_native", native_loop(jax, potential, x))
 
 
 def native_loop(jax, potential, x):

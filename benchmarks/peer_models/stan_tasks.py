@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from measure import CHAINS, CORES, DRAWS, TUNE, keep_draws, resources, seconds_per_call
+from measure import CHAINS, CORES, DRAWS, TUNE, keep_draws, per_call, resources
 
 HERE = Path(__file__).resolve().parent
 STATISTICS = ("lp__", "accept_stat__", "stepsize__", "treedepth__", "n_leapfrog__", "divergent__", "energy__")
@@ -139,7 +139,7 @@ def measure_compile(_: str, name: str) -> dict:
 
     measured = {"compile": end - start, "first_gradient": end - start, **resources()}
     measured["origin"] = [value, float(np.linalg.norm(model.gradient))]
-    return measured | {"call_python": None, "call_native": seconds_per_call(model.repeat)}
+    return measured | per_call("call_native", model.repeat)
 
 
 def measure_sample(_: str, name: str) -> dict:
