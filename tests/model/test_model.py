@@ -363,6 +363,7 @@ def test_a_function_is_found_whatever_was_used_before():
         "import pellucid.tensor as pt\n"
         "x = pt.dmatrix()\n"
         "assert x.compress([True], axis=0).ndim == 2\n"  # a method of a module that nobody has imported
+        "assert pt.dvector()[0].ndim == 0 and x[x > 0].ndim == 1\n"  # indexing, whose function has no public name
         "assert pt.linalg.qz and pt.linalg.schur(x) and callable(pt.linalg.schur)\n"  # one file, two functions
         "assert callable(pt.shape) and callable(pt.softmax) and callable(pt.einsum)\n"  # as their modules were called
     )

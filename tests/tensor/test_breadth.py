@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 
+import pellucid as pm
 import pellucid.tensor as pt
 from pellucid.testing import BACKENDS_UNDER_TEST, check_op
 
@@ -305,9 +306,7 @@ def test_complex_numbers(backend):
     check_op(lambda x, y: pt.real(pt.conj(pt.complex(x, y)) * 2.0), [x, y], lambda x, y: 2 * x, backend=backend)
     check_op(lambda x, y: pt.imag(pt.conj(pt.complex(x, y))), [x, y], lambda x, y: -y, backend=backend)
     check_op(lambda x, y: pt.angle(pt.complex(x, y)), [x, y], lambda x, y: np.arctan2(y, x), backend=backend)
-    check_op(
-        lambda r, a: pt.real(pt.complex_from_polar(r, a)), [x, y], lambda r, a: r * np.cos(a), backend=backend
-    )
+    check_op(lambda r, a: pt.real(pt.complex_from_polar(r, a)), [x, y], lambda r, a: r * np.cos(a), backend=backend)
     np.testing.assert_array_equal(pt.complex(1.0, np.inf).eval(), complex(1, np.inf))
 
 
@@ -359,3 +358,35 @@ def test_refusals_say_what_to_do():
     with pytest.raises(ValueError, match="not known before run time"):
         pt.get_vector_length(pt.vector())
     assert pt.get_vector_length(x[0]) == 4
+
+
+@pytest.mark.parametrize("backend", BACKENDS_UNDER_TEST)
+def test_what_lies_outside_is_refused_when_it_is_known(backend):
+    i, q, n = pt.lvector("i"), pt.dscalar("q"), pt.lscalar("n")
+    refused = {
+        "outside of the shape": [
+            (i, pt.unravel_index(i, (3, 4))[0], [11], [12]),
+            (i, pt.unravel_index(i, 3)[0], [0], [-1]),
+        ],
+        "lies outside": [
+            (i, pt.ravel_multi_index((i, i), (3, 4)), [2], [3]),
+            (i, pt.ravel_multi_index([i], [3]), [0], [-1]),
+        ],
+        "order 0 to 1": [
+            (q, pt.quantile(np.arange(3.0), q), 1.0, 1.1),
+            (q, pt.quantile(np.arange(3.0), q), 0.0, np.nan),
+        ],
+        "add up": [
+            (n, pt.split(pt.as_tensor(np.arange(3.0)), [n, 1])[0], 2, 5),
+            (n, pt.split(pt.as_tensor(np.arange(3.0)), [n, 4])[0], None, -1),
+        ],
+    }
+    for message, cases in refused.items():
+        for variable, graph, good, bad in cases:
+            f = pm.function([variable], graph, backend=backend)
+            if good is not None:
+                f(np.asarray(good, variable.dtype))
+            with pytest.raises(ValueError, match=message):
+                f(np.asarray(bad, variable.dtype))
+    with pytest.raises(ValueError, match="negative"):
+        pt.split(np.arange(3.0), [-1, 4])

@@ -416,6 +416,14 @@ __all__ = sorted(_PLACES)  # noqa: PLE0605 # computed, so that every name stands
 __getattr__ = imported_on_use(__name__, _PLACES)
 
 
+def declare(name: str) -> None:
+    """Import the function called `name`; every module where it is none of these, but has another name inside."""
+    if name in _PLACES:
+        import_module(_PLACES[name])
+    else:
+        declare_all()
+
+
 def declare_all() -> None:
     """Import all of them, for those who want to see every op there is."""
     for module in MODULES:

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 class Functions(dict[str, Callable[..., Any]]):
     """Functions by name; one that nobody has used yet, or that a layer above declares, is imported on first use."""
 
-    above: ClassVar[dict[str, str]] = {
+    elsewhere: ClassVar[dict[str, str]] = {
         "eval": "pellucid.compile.function", "grad": "pellucid.diff", "vectorize_graph": "pellucid.vectorize",
+        "getitem": "pellucid.tensor.indexing",
     }  # fmt: skip
+    """Where those are that are no functions of `pt`."""
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        if name in self.above:
-            import_module(self.above[name])
+        if name in self.elsewhere:
+            import_module(self.elsewhere[name])
         else:
-            getattr(import_module("pellucid.tensor.math"), name)
+            import_module("pellucid.tensor.math").declare(name)
+        if name not in self:
+            raise KeyError(name)
         return self[name]
 
 

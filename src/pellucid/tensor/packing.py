@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.tensor.arithmetic import eq
+from pellucid.tensor.arithmetic import eq, ge
 from pellucid.tensor.broadcast import name_with_shape, shape_error
+from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.create import arange
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.shape import (
@@ -68,8 +69,15 @@ def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) 
             f"{sum(sizes)} is not {whole}",
             "The parts must add up to the length of the axis.",
         )
+    if any(isinstance(s, int) and s < 0 for s in sizes):
+        raise ValueError(f"Cannot split axis {axis} into {sizes}: a length is negative.")
     if whole is None and all(isinstance(s, int) for s in sizes):
         x = specify_shape(x, [sum(sizes) if i == axis else None for i in range(x.ndim)])
+    elif not all(isinstance(s, int) for s in sizes):
+        fits = [eq(sum(sizes), dim(x, axis) if whole is None else whole), *(ge(s, 0) for s in sizes)]
+        x = CheckAndRaise(ValueError, f"The lengths of parts must be 0 or more, and add up to that of axis {axis}")(
+            x, *fits
+        )
     parts, start = [], 0
     for n in sizes:
         parts.append(x[(slice(None),) * axis + (slice(start, start + n),)])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.tensor.arithmetic import bitwise_or, clip, floor_div, ge, lt, mod, switch
+from pellucid.tensor.arithmetic import bitwise_or, clip, floor_div, ge, logical_not, lt, mod, switch
 from pellucid.tensor.broadcast import name_with_shape
+from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.create import arange, linspace, tri
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.index import nonzero
@@ -93,6 +95,9 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> TensorVariable:
     return switch(on_diagonal, a, cast(as_tensor_variable(val), a.dtype))
 
 
+INSIDE = CheckAndRaise(ValueError, "A position lies outside of the shape that it is to be in")
+
+
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> TensorVariable:
     """Positions by axes as positions in the flattened tensor of shape `dims`.
 
@@ -101,7 +106,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: s
     multi_index : sequence of integer tensors, one for each axis
     dims : sequence of integers
     mode : {"raise", "wrap", "clip"}
-        What becomes of positions outside; a position that "raise" refuses becomes -1, since here nothing is indexed.
+        What becomes of positions outside: a ValueError when the function runs, or the nearest ones that are inside.
     order : {"C", "F"}
         Whether the last or the first axis is the fastest.
     """
@@ -120,16 +125,19 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: s
             outside = wrong if outside is None else bitwise_or(outside, wrong)
         i = mod(place, n) if mode == "wrap" else clip(place, 0, n - 1) if mode == "clip" else place
         total = i if total is None else total * n + i
-    return total if outside is None else switch(outside, -1, total)
+    if outside is None:
+        return total
+    return INSIDE(total, logical_not(outside))
 
 
 def unravel_index(indices: Any, dims: Any, order: str = "C") -> list[TensorVariable]:
-    """Positions in the flattened tensor of shape `dims` as positions by axes."""
+    """Positions in the flattened tensor of shape `dims` as positions by axes; a ValueError when one lies outside."""
     if order not in ("C", "F"):
         raise ValueError(f"unravel_index knows order='C' and 'F', not {order!r}.")
     rest = as_tensor_variable(indices)
-    found = []
-    for n in list_of(dims)[:: -1 if order == "C" else 1]:
+    lengths, found = list_of(dims), []
+    rest = INSIDE(rest, ge(rest, 0), lt(rest, math.prod(lengths, start=1)))
+    for n in lengths[:: -1 if order == "C" else 1]:
         found.append(mod(rest, n))
         rest = floor_div(rest, n)
     return found[:: -1 if order == "C" else 1]

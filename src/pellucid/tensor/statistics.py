@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.nodes import Op, Variable
-from pellucid.tensor.arithmetic import ceil, clip, floor, isnan, maximum, switch
+from pellucid.tensor.arithmetic import ceil, clip, floor, ge, isnan, le, maximum, switch
 from pellucid.tensor.broadcast import name_with_shape
+from pellucid.tensor.check import CheckAndRaise
 from pellucid.tensor.create import zeros
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import argsort, sort, take, take_along_axis
@@ -84,9 +85,12 @@ def median(x: Any, axis: Any = None) -> TensorVariable:
 def quantile(x: Any, q: Any, axis: Any = None) -> TensorVariable:
     """The quantiles of order `q` over `axis` (default: all), linear between neighbours; NaN where there is one.
 
+    A q outside of [0, 1] is a ValueError when the function runs.
+
     The axes of `q` come first, as in ``numpy.quantile``.
     """
     x, q = as_floating(as_tensor_variable(x)), as_tensor_variable(q)
+    q = CheckAndRaise(ValueError, "Quantiles are of order 0 to 1")(q, ge(q, 0), le(q, 1))
     ordered = sort(moveaxis(shape_padleft(merged(x, normalize_axes(axis, x.ndim)), 0), -1, 0), 0)
     last = (dim(ordered, 0) if ordered.type.shape[0] is None else ordered.type.shape[0]) - 1
     place = q * cast(last, "float64")
