@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,25 @@ from pellucid.tensor.types import TensorVariable, as_tensor_variable
 
 def categorical_sample(rng: np.random.Generator, size: tuple[int, ...], p: np.ndarray) -> np.ndarray:
     """Positions drawn with the probabilities along the last axis of p."""
-    check_probabilities(p)
-    edges = np.cumsum(p, axis=-1)
-    u = rng.random(size) * edges[..., -1]
-    return np.minimum((u[..., None] >= edges).sum(-1), p.shape[-1] - 1)
+    if math.prod(size) < p.shape[-1]:
+        check_probabilities(p, p.sum(-1))
+        edges = np.cumsum(p, axis=-1)
+        u = rng.random(size) * edges[..., -1]
+        return np.minimum((u[..., None] >= edges).sum(-1), p.shape[-1] - 1)
+    # Many draws of few categories: one of these after the other, which makes no array with an axis of categories.
+    sums = list(accumulate(np.moveaxis(p, -1, 0), np.add))
+    check_probabilities(p, sums[-1])
+    u = rng.random(size) * sums[-1]
+    found = np.zeros(size, "int64")
+    for edge in sums[:-1]:
+        found += u >= edge
+    return found
 
 
-def check_probabilities(p: np.ndarray) -> None:
+def check_probabilities(p: np.ndarray, sums: np.ndarray) -> None:
     """Refuse what are not probabilities."""
-    if np.any(p < 0) or not np.allclose(p.sum(-1), 1.0, atol=1e-6):
-        raise ValueError(f"the probabilities must be non-negative and sum to 1; their sums are {p.sum(-1)}")
+    if np.any(p < 0) or not np.allclose(sums, 1.0, atol=1e-6):
+        raise ValueError(f"the probabilities must be non-negative and sum to 1; their sums are {sums}")
 
 
 def whole(n: np.ndarray) -> np.ndarray:
@@ -164,7 +174,7 @@ categorical_law = law("categorical", "p", categorical_sample, dtype="int64", cor
 
 def subset_sample(rng: np.random.Generator, size: tuple[int, ...], p: np.ndarray, count: np.ndarray) -> np.ndarray:
     """`count` different positions, drawn one after another with the probabilities p of those that are left."""
-    check_probabilities(p)
+    check_probabilities(p, p.sum(-1))
     k = int(np.max(count, initial=0))
     rows = np.broadcast_to(p, (*size, p.shape[-1])).reshape(-1, p.shape[-1])
     if k > np.min(np.count_nonzero(rows, axis=-1), initial=p.shape[-1]):
