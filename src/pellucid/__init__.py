@@ -57,6 +57,17 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
     from pellucid.inference.marginal import recover_marginals
     from pellucid.inference.optimise import find_MAP, fit_laplace
+    from pellucid.inference.optimizers import (
+        adadelta,
+        adagrad,
+        adagrad_window,
+        adam,
+        adamax,
+        momentum,
+        nesterov_momentum,
+        rmsprop,
+        sgd,
+    )
     from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
     from pellucid.inference.predictive import (
         ImplicitFreezeWarning,
@@ -79,12 +90,14 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     )
     from pellucid.inference.store import open_run
     from pellucid.inference.summary import summary
+    from pellucid.inference.variational import ADVI, FullRank, FullRankADVI, MeanField, fit, sample_approx
     from pellucid.jacobians import hessian, jacobian
     from pellucid.model.check import SamplingError, StartError
     from pellucid.model.context import modelcontext
     from pellucid.model.data import Data, set_data
     from pellucid.model.imputation import ImputationWarning
     from pellucid.model.marginal import marginalize
+    from pellucid.model.minibatch import Minibatch
     from pellucid.model.model import Model
     from pellucid.model.plates import model_to_graphviz
     from pellucid.model.reparametrise import non_centered
@@ -147,6 +160,11 @@ MODULES = {
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.optimise": "find_MAP fit_laplace",
+    "pellucid.inference.optimizers": (
+        "adadelta adagrad adagrad_window adam adamax momentum nesterov_momentum rmsprop sgd"
+    ),
+    "pellucid.inference.variational": "ADVI FullRank FullRankADVI MeanField fit sample_approx",
+    "pellucid.model.minibatch": "Minibatch",
     "pellucid.inference.rules": "EffectiveDraws StoppingRule TimeBudget",
     "pellucid.inference.sample": "sample",
     "pellucid.inference.steps.methods": (

@@ -611,6 +611,20 @@ def _():
     assert draws["log_prior"]["mu"].shape == (2, 20, 2)
 
 
+@capability("`pm.fit`")
+def _():
+    with regression():
+        options = {
+            "callbacks": [lambda approx, losses, i: None],
+            "obj_optimizer": pm.adagrad_window(learning_rate=0.01),
+        }
+        approx = pm.fit(n=50, method="advi", random_seed=1, progressbar=False, **options)
+        pm.fit(20, method="fullrank_advi", progressbar=False)
+        found = pm.ADVI(random_seed=1).fit(20, progressbar=False).sample(10)
+    assert approx.hist.shape == (50,)
+    assert found.posterior["mu"].shape == (1, 10, 2)
+
+
 @capability("Laplace / INLA")
 def _():
     with regression():

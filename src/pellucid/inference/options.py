@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -82,6 +83,16 @@ NEEDLESS = {
 """Arguments of PyMC that have no meaning here, and do no harm, and why."""
 
 SAMPLERS = {None, "pymc", "pellucid", "nutpie", "numpyro", "blackjax"}
+
+
+def refuse_minibatches(model: Any) -> None:
+    """A density that is another one at each step cannot be sampled from."""
+    minibatch = sys.modules.get("pellucid.model.minibatch")  # not imported: nobody made any
+    if minibatch is not None and minibatch.batches(model):
+        raise ValueError(
+            f"The model observes some rows of data, which pm.fit exchanges and pm.sample cannot: give it all data, "
+            f"without pm.Minibatch. {here()}"
+        )
 
 
 def as_count(what: str, value: Any, least: int = 0) -> int:

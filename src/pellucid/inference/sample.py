@@ -23,7 +23,16 @@ from pellucid.inference.deferred import DeferredTree
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.hamiltonian.rng import chain_keys
 from pellucid.inference.memory import bytes_of_draws, machine_memory, warn_of_memory
-from pellucid.inference.options import DRAWS, TUNE, Settings, as_count, as_init, as_metric, step_settings
+from pellucid.inference.options import (
+    DRAWS,
+    TUNE,
+    Settings,
+    as_count,
+    as_init,
+    as_metric,
+    refuse_minibatches,
+    step_settings,
+)
 from pellucid.inference.progress import ChainProgress, Progress
 from pellucid.inference.result import Run, Trace, as_tree, collect
 from pellucid.inference.starts import find_starts
@@ -168,6 +177,7 @@ def sample(
     owner = modelcontext(model).root
     if not owner.free_RVs:
         raise ValueError(f"The model has no free random variables, so there is nothing to sample. {here()}")
+    refuse_minibatches(owner)
     start = as_init(init)
     methods = assign(owner, step, step_settings(options, methods_by_name()))
     along = next((m for m in methods if isinstance(m, GradientMethod)), None)
