@@ -120,3 +120,12 @@ def test_blocks_of_different_keys_share_no_numbers():
     numbers = [of_block("random", (50_000,), key, 1e3) for key in keys]
     assert np.unique(np.concatenate(numbers)).size > 4 * 50_000 - 3
     assert np.abs(np.corrcoef(numbers) - np.eye(4)).max() < 5 / np.sqrt(50_000)
+
+
+def test_what_a_variable_draws_does_not_depend_on_what_else_is_drawn(monkeypatch):
+    monkeypatch.setattr(forward, "WORK", 1)
+    monkeypatch.setattr(draws, "MANY", 1)
+    outputs, leaves = graphs()
+    together = Forward(outputs[:5], leaves)(given(), ROWS, 3)
+    for output, drawn in zip(outputs[:5], together, strict=True):
+        np.testing.assert_allclose(Forward([output], leaves)(given(), ROWS, 3)[0], drawn, rtol=1e-12, atol=1e-12)
