@@ -61,6 +61,21 @@ def test_gradients_are_those_of_finite_differences(compiled):
             np.testing.assert_allclose(slopes[3 * k + j], expected, rtol=1e-5, atol=1e-7)
 
 
+def test_second_derivatives_are_those_of_finite_differences():
+    symbols = pt.dvectors("h", "z", "x")
+    first = grad(ps.logp(ps.PolyaGamma.dist(*symbols[:2]), symbols[2]).sum(), symbols)
+    second = [grad(g.sum(), symbols) for g in first]
+    compute = function(list(symbols), [*first, *[g for row in second for g in row]])
+    slopes = compute(H, Z, X)[3:]
+    for j, v in enumerate((H, Z, X)):
+        step = 1e-5 * np.maximum(np.abs(v), 1e-1 if j == 1 else 0.0)
+        above, below = (compute(*[a + s * step if i == j else a for i, a in enumerate((H, Z, X))]) for s in (1, -1))
+        for i in range(3):
+            np.testing.assert_allclose(slopes[3 * i + j], (above[i] - below[i]) / (2 * step), rtol=1e-5, atol=1e-6)
+    with pytest.raises(TypeError, match="differentiated twice"):
+        grad(second[2][2].sum(), symbols[2])
+
+
 def test_quantiles_draws_and_mean():
     for h, z in ((1.0, 0.0), (0.4, 3.0), (12.0, -1.5)):
         rv = ps.PolyaGamma.dist(h, z, size=2000)

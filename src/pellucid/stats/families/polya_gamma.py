@@ -20,7 +20,7 @@ from pellucid.tensor.arithmetic import abs as abs_
 from pellucid.tensor.arithmetic import lt, sqr, switch
 from pellucid.tensor.draws import law
 from pellucid.tensor.elementwise import Elementwise
-from pellucid.tensor.transcendental import exp, log1p, tanh
+from pellucid.tensor.transcendental import exp, softplus, tanh
 
 POLE = -(math.pi**2) / 2  # the singularity of M next to 0
 STEPS = np.arange(0, 240) * 0.07  # of asinh(y / width) along the path
@@ -60,10 +60,9 @@ def path(x: np.ndarray, h: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, n
     y = width * np.sinh(STEPS)
     s = cross[..., None] + 1j * y - bend * y**2
     u, top = np.sqrt(s / 2), np.sqrt(cross.astype(complex) / 2)
-    cosh = lambda u: u + np.log1p(np.exp(-2 * u)) - math.log(2)  # noqa: E731 - its logarithm, without overflow
-    peak = (cross * x - h * cosh(top)).real
+    peak = (cross * x - h * log_cosh(top)).real
     weights = width * np.cosh(STEPS) * 0.07 * np.where(STEPS == 0, 0.5, 1.0) * (1 + 2j * bend * y) / math.pi
-    return s, weights * np.exp(s * x[..., None] - h[..., None] * cosh(u) - peak[..., None]), peak
+    return s, weights * np.exp(s * x[..., None] - h[..., None] * log_cosh(u) - peak[..., None]), peak
 
 
 def broadcast(*arrays: Any) -> tuple[list[np.ndarray], np.ndarray]:
@@ -74,20 +73,32 @@ def broadcast(*arrays: Any) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def density_of(which: str, x: Any, h: Any) -> np.ndarray:
-    """The log-density of PG(h, 0), or its derivative in x or h."""
+    """The log-density of PG(h, 0), or its derivative in x or h, or in two of them ("xh")."""
     dtype = np.result_type(x, h)
     (x, h), inside = broadcast(x, h)
     with np.errstate(all="ignore"):
         s, terms, peak = path(x, h, saddle(x / h))
         total = terms.sum(-1).real
-        if which == "x":
-            found = (s * terms).sum(-1).real / total
-        elif which == "h":
-            u = np.sqrt(s / 2)
-            found = -((u + np.log1p(np.exp(-2 * u)) - math.log(2)) * terms).sum(-1).real / total
-        else:
+        if which == "log":
             found = np.log(total) + peak
+        else:
+            found = cumulant([s if label == "x" else -log_cosh(np.sqrt(s / 2)) for label in which], terms, total)
     return np.where(inside, found, np.nan).astype(dtype)
+
+
+def cumulant(factors: list[Any], terms: Any, total: Any) -> Any:
+    """The mean of one factor along a path, or the covariance of two, taken about their values at its top."""
+    tops = [f[..., 0].real for f in factors]
+    gaps = [f - top[..., None] for f, top in zip(factors, tops, strict=True)]
+    means = [(gap * terms).sum(-1).real / total for gap in gaps]
+    if len(factors) == 1:
+        return tops[0] + means[0]
+    return (gaps[0] * gaps[1] * terms).sum(-1).real / total - means[0] * means[1]
+
+
+def log_cosh(u: Any) -> Any:
+    """The logarithm of cosh(u), without overflow."""
+    return u + np.log1p(np.exp(-2 * u)) - math.log(2)
 
 
 def tail_of(which: str, above: bool, x: Any, h: Any, z: Any) -> np.ndarray:
@@ -119,8 +130,7 @@ def slope_of_tail(which: str, x: Any, h: Any, z: Any, s: Any, parts: Any, pole: 
     total = parts.sum(-1).real
     if which == "h":
         u = np.sqrt(s / 2)
-        inner = -((u + np.log1p(np.exp(-2 * u)) - math.log(2)) * parts).sum(-1).real / total
-        return inner + z / 2 + np.log1p(np.exp(-z)) - math.log(2)
+        return -(log_cosh(u) * parts).sum(-1).real / total + log_cosh(z / 2)
     inner = (parts / (s - pole[..., None])).sum(-1).real / total
     return z * (inner - x) + h * np.tanh(z / 2) / 2
 
@@ -154,13 +164,22 @@ def entry(name: str, doc: str, reference: Any, pullbacks: tuple[Any, ...] | None
 def refuse(g: Any, *_: Any) -> Any:
     """The pullback of a derivative."""
     raise TypeError(
-        "The Polya-gamma density can be differentiated once: its second derivatives are not implemented. "
+        "The Polya-gamma density can be differentiated twice and its tails once: no more is implemented. "
         "Use pt.disconnected_grad(...) around it."
     )
 
 
-by_x = entry("polya_gamma_x", "The derivative in x of log_density.", lambda xp, x, h: density_of("x", x, h))
-by_h = entry("polya_gamma_h", "The derivative in h of log_density.", lambda xp, x, h: density_of("h", x, h))
+by_xx = entry("polya_gamma_xx", "The second derivative in x.", lambda xp, x, h: density_of("xx", x, h))
+by_xh = entry("polya_gamma_xh", "The derivative in x and h.", lambda xp, x, h: density_of("xh", x, h))
+by_hh = entry("polya_gamma_hh", "The second derivative in h.", lambda xp, x, h: density_of("hh", x, h))
+by_x = entry(
+    "polya_gamma_x", "The derivative in x of log_density.", lambda xp, x, h: density_of("x", x, h),
+    (lambda g, y, x, h: g * by_xx(x, h), lambda g, y, x, h: g * by_xh(x, h)),
+)  # fmt: skip
+by_h = entry(
+    "polya_gamma_h", "The derivative in h of log_density.", lambda xp, x, h: density_of("h", x, h),
+    (lambda g, y, x, h: g * by_xh(x, h), lambda g, y, x, h: g * by_hh(x, h)),
+)  # fmt: skip
 log_density = entry(
     "polya_gamma_log", "The log-density of PG(h, 0) at x.", lambda xp, x, h: density_of("log", x, h),
     (lambda g, y, x, h: g * by_x(x, h), lambda g, y, x, h: g * by_h(x, h)),
@@ -169,8 +188,7 @@ log_density = entry(
 
 def log_tilted(x: Any, h: Any, z: Any) -> Any:
     """The log-density of PG(h, z)."""
-    half = 0.5 * abs_(z)
-    return log_density(x, h) - 0.5 * sqr(z) * x + h * (half + log1p(exp(-2.0 * half)) - math.log(2))
+    return log_density(x, h) - 0.5 * sqr(z) * x + h * (softplus(z) - 0.5 * z - math.log(2))  # log cosh(z / 2)
 
 
 def tail_entry(above: bool) -> PathIntegral:
