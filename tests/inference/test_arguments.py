@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import pellucid as pm
-from pellucid.inference.options import NEEDLESS, REFUSED_INITS
+from pellucid.inference.options import NEEDLESS
 
 PYMC = (
     "draws tune chains cores random_seed progressbar progressbar_theme quiet step var_names nuts_sampler initvals init "
@@ -59,12 +59,6 @@ def test_quiet_says_nothing(caplog, capsys):
     assert "fewer than" in caplog.text or caplog.text  # so few draws are complained of
 
 
-@pytest.mark.parametrize("init", REFUSED_INITS)
-def test_inits_that_are_not_offered_say_why(init):
-    with pytest.raises(ValueError, match=f"init='{init.replace('+', '.')}' is not offered: .* Leave init out"):
-        sample(init=init)
-
-
 def test_starts_may_be_searched_for():
     with pm.Model() as model:
         pm.Normal("x", 1000.0, 0.01, initval=0.0)
@@ -74,6 +68,11 @@ def test_starts_may_be_searched_for():
     assert np.abs(at_mode["posterior"]["x"] - 1000).max() < 0.1
     moved = sample(model, init="jitter+map", initvals={"x": 999.0}, draws=1, tune=0)
     assert np.abs(moved["posterior"]["x"] - 1000).max() < 2
+    with pm.Model() as narrow:
+        pm.Normal("x", 1.0, 0.01, shape=3)
+    fitted = sample(narrow, init="advi+adapt_diag", draws=1, tune=0)["posterior"]["x"].values
+    assert np.abs(fitted - 1).max() < 0.1
+    assert len(np.unique(fitted)) == 6
     with pytest.raises(ValueError, match=r"init is one of auto, .* not 'magic'"):
         sample(init="magic")
 

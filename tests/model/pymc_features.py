@@ -525,7 +525,7 @@ def _():
 
 @capability("Mass-matrix inits")
 def _():
-    for init in ("auto", "adapt_diag", "jitter+adapt_diag", "jitter+adapt_diag_grad", "map", "jitter+map"):
+    for init in ("adapt_diag", "jitter+adapt_diag_grad", "adapt_full", "jitter+map", "advi+adapt_diag"):
         fitted(init=init)
 
 

@@ -45,10 +45,14 @@ class Settings:
 
 
 class Init(NamedTuple):
-    """Where chains start: at the initial point or at the mode, and whether moved from there; and the metric."""
+    """Where chains start and whether moved from there; and the metric.
+
+    They start at the initial point, at the mode, or at draws from a normal distribution fitted to the posterior.
+    """
 
     moved: bool
     mode: bool = False
+    fitted: bool = False
     metric: str = DIAGONAL
 
 
@@ -61,19 +65,15 @@ INITS = {
     "jitter+adapt_full": Init(True, metric=DENSE),
     "map": Init(False, mode=True),
     "jitter+map": Init(True, mode=True),
+    "advi": Init(False, fitted=True),
+    "advi+adapt_diag": Init(False, fitted=True),
+    "advi_map": Init(False, fitted=True),
 }
 """The values of `init`. The mass matrix is learnt from draws and gradients after all of them."""
 
-APPROXIMATE = "chains need no approximation to start from here: NUTS finds its scales in a few dozen draws"
-REFUSED_INITS = {
-    "advi": APPROXIMATE,
-    "advi+adapt_diag": APPROXIMATE,
-    "advi_map": APPROXIMATE,
-}
-
 NEEDLESS = {
     "progressbar_theme": "the progress line has no colours",
-    "n_init": "no approximation is fitted before sampling",
+    "n_init": "a few thousand steps are enough where chains start from a fit (init='advi')",
     "keep_warning_stat": "divergences are explained from the draws themselves",
     "mp_ctx": "chains are threads, not processes",
     "blas_cores": "chains use one thread each for linear algebra",
@@ -104,8 +104,6 @@ def as_count(what: str, value: Any, least: int = 0) -> int:
 
 def as_init(init: str) -> Init:
     """What a name of a way to start means."""
-    if init in REFUSED_INITS:
-        raise ValueError(f"init={init!r} is not offered: {REFUSED_INITS[init]}. Leave init out. {here()}")
     if init not in INITS:
         raise ValueError(f"init is one of {', '.join(INITS)}, not {init!r}. {here()}")
     return INITS[init]

@@ -25,6 +25,9 @@ LOG = logging.getLogger("pellucid")
 PRIOR_TRIES = 100
 """How many draws from the prior are tried where the usual start is impossible."""
 
+FIT_STEPS = 3000
+"""How many steps a fit makes that chains start from."""
+
 
 def find_starts(
     model: Model, density: Any, evaluate: Any, *, settings: Settings, initvals: Any, init: Init, retries: int
@@ -34,9 +37,20 @@ def find_starts(
     if init.mode:
         find_mode = import_module("pellucid.inference.optimise").find_mode  # which needs SciPy, and few ask for
         given = [{**values, **find_mode(model, values, settings.seed)} for values in given]
+    if init.fitted:
+        given = fitted_starts(model, given, settings)
     streams = [np.random.SeedSequence(settings.seed, spawn_key=(chain, 1)) for chain in range(settings.chains)]
     find = partial(find_start, model, density, evaluate, moved=init.moved, retries=retries)
     return np.stack([find(values, seeds) for values, seeds in zip(given, streams, strict=True)])
+
+
+def fitted_starts(model: Model, given: list[Mapping[Any, Any]], settings: Settings) -> list[Mapping[Any, Any]]:
+    """For each chain a draw from a normal distribution that was fitted to the posterior."""
+    fit = import_module("pellucid.inference.variational").fit  # which few ask for
+    approx = fit(FIT_STEPS, model=model, random_seed=settings.seed, start=given[0], progressbar=False)
+    noise = np.random.default_rng(settings.seed).standard_normal((settings.chains, approx.size))
+    points = approx.layout.split(approx.transform(noise))
+    return [{**values, **{n: a[i] for n, a in points.items()}} for i, values in enumerate(given)]
 
 
 def split_initvals(initvals: Any, chains: int) -> list[Mapping[Any, Any]]:
