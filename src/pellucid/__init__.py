@@ -114,6 +114,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     )
     from pellucid.model.variables import Deterministic, Potential
     from pellucid.rewrite.explain import explain_rewrites
+    from pellucid.rewrite.passes import without_passes
     from pellucid.rewrite.pipeline import rewrite_graph
     from pellucid.stats import *  # the distributions, of which stats has the one list
     from pellucid.stats import (
@@ -191,6 +192,7 @@ MODULES = {
     ),
     "pellucid.model.variables": "Deterministic Potential",
     "pellucid.rewrite.explain": "explain_rewrites",
+    "pellucid.rewrite.passes": "without_passes",
     "pellucid.rewrite.pipeline": "rewrite_graph",
     "pellucid.stats": "NotDerivable ParameterValueError conditional_logp draw icdf logccdf logcdf logp support_point",
     "pellucid.tensor.broadcast": "ShapeError",

@@ -15,8 +15,10 @@ from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.model.logprob import check_closed, join, total
 from pellucid.model.shapes import as_open
+from pellucid.rewrite.passes import is_on, switched_off
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.rewrite.roll import parts_read, roll
+from pellucid.rewrite.statistics import statistics
 from pellucid.tensor.create import vector, zeros
 from pellucid.tensor.indexing import inc_subtensor
 from pellucid.tensor.shape import reshape
@@ -73,7 +75,7 @@ class Layout:
         x = vector("x", shape=(self.size,))
         pieces = self.pieces(x)
         others = {v: constant(value, dtype=v.dtype) for v, value in (fixed or {}).items()}
-        (value,) = roll(replace_all([cost], {**dict(zip(self.values, pieces, strict=True)), **others}))
+        (value,) = before_slopes(replace_all([cost], {**dict(zip(self.values, pieces, strict=True)), **others}))
         return x, [value, self.slope(value, x, pieces)]
 
     def slope(self, value: Variable, x: TensorVariable, pieces: list[TensorVariable]) -> TensorVariable:
@@ -89,6 +91,13 @@ class Layout:
         if np.array_equal(np.sort(places), np.arange(self.size)):
             return joined if np.array_equal(places, np.arange(self.size)) else joined[np.argsort(places)]
         return inc_subtensor(zeros(self.size)[places], joined)
+
+
+def before_slopes(outputs: Sequence[Variable]) -> list[Variable]:
+    """What is rewritten before it is differentiated, so that the gradient is as much shorter."""
+    for name, change in (("statistics", statistics), ("roll", roll)):
+        outputs = change(outputs) if is_on(name) else outputs
+    return list(outputs)
 
 
 def first_slice(piece: Variable, x: Variable) -> Variable:
@@ -133,7 +142,7 @@ class Density(Layout):
 
 def model_density(model: Model) -> Density:
     """The density of a model; the same object until variables are added or lengths change."""
-    key = "density", tuple(model.eval_rv_shapes().items())
+    key = "density", tuple(model.eval_rv_shapes().items()), switched_off()
     if key not in model.cache:
         with garbage_left_alone():
             model.cache[key] = Density(model)

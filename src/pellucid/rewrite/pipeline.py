@@ -15,16 +15,20 @@ from pellucid.rewrite.expand import EXPAND, INLINE, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
 from pellucid.rewrite.loops import loops
+from pellucid.rewrite.passes import check_names, switched_off
 from pellucid.rewrite.pattern import AnyRule, Table
 from pellucid.rewrite.respell import with_respellings
 from pellucid.rewrite.roll import roll
+from pellucid.rewrite.segments import segments
 from pellucid.rewrite.shapes import SHAPES
 from pellucid.rewrite.stabilize import STABILIZE
+from pellucid.rewrite.statistics import statistics
 
 PIPELINE: dict[str, Table] = {
     "merge": (),
     "inline": INLINE,
     "fold": FOLD,
+    "statistics": (),
     "roll": (),
     "algebra": ALGEBRA,
     "shapes": SHAPES,
@@ -32,10 +36,13 @@ PIPELINE: dict[str, Table] = {
     "linear": LINEAR,
     "loops": loops(lambda outputs: rewrite_graph(outputs)),  # noqa: PLW0108  # which is defined below
     "expand": EXPAND,
+    "segments": (),
 }
 """The passes in order. Each adds its rules to those of the passes before it; "merge" only shares equal expressions."""
 
-WHOLE: dict[str, Callable[[Sequence[Variable]], list[Variable]]] = {"roll": roll}
+WHOLE: dict[str, Callable[[Sequence[Variable]], list[Variable]]] = {
+    "statistics": statistics, "roll": roll, "segments": segments
+}  # fmt: skip
 """Passes that look at the whole graph at once, before any rule is tried."""
 
 
@@ -64,10 +71,9 @@ def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
 
 def chosen_passes(include: Collection[str] | None, exclude: Collection[str]) -> tuple[str, ...]:
     """The names of the passes to run, in order."""
-    unknown = [name for name in (*(include or ()), *exclude) if name not in PIPELINE]
-    if unknown:
-        raise ValueError(f"There is no pass called {', '.join(unknown)}; the passes are {', '.join(PIPELINE)}.")
-    return tuple(name for name in PIPELINE if (include is None or name in include) and name not in exclude)
+    check_names((*(include or ()), *exclude), PIPELINE)
+    left_out = {*exclude, *switched_off()}
+    return tuple(name for name in PIPELINE if (include is None or name in include) and name not in left_out)
 
 
 def with_rules(steps: Sequence[tuple[Index, Index]], rules: Sequence[AnyRule]) -> list[tuple[Index, Index]]:
@@ -107,7 +113,8 @@ def rewrite_graph(
         Rules of your own, tried before all others: patterns (``pm.rewrite.Hole``) before and after, or procedures.
         With ``include=[]`` nothing else is rewritten.
     counts : dict, optional
-        Filled with how often the rules of each pass fired; for "roll" with the number of applications it saved.
+        Filled with how often the rules of each pass fired; for those that look at
+        the whole graph with the number of applications they saved, or 1.
 
     Returns
     -------
@@ -134,7 +141,8 @@ def rewrite_graph(
             found = run_pass(session, name, found, *step)
             if counts is not None:
                 saved = len(toposort(before)) - len(toposort(found)) if name in WHOLE else 0
-                counts[name or "rules"] = len(session.fired) - fired + max(saved, 0)
+                changed = name in WHOLE and any(a is not b for a, b in zip(before, found, strict=True))
+                counts[name or "rules"] = len(session.fired) - fired + max(saved, changed)
     return found[0] if isinstance(outputs, Variable) else found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.compile.llvm.calls import emit_call, emit_callback
 from pellucid.compile.llvm.kernel import Kernel
-from pellucid.compile.llvm.plan import Group, Sink
+from pellucid.compile.llvm.plan import Group, Segments, Sink
 from pellucid.compile.llvm.scalar import Value
 from pellucid.compile.llvm.sequential import emit_scan
 
@@ -35,7 +35,10 @@ class Nest:
         """Emit the whole nest."""
         for sink in self.leading:
             self.fill(sink)
-        self.level(0)
+        if self.group.segments is not None:
+            self.by_segments(self.group.segments)
+        else:
+            self.level(0)
 
     def level(self, depth: int) -> None:
         """Emit the loops from `depth` on, with the reductions that begin and end there."""
@@ -65,6 +68,36 @@ class Nest:
         """The index into all axes of a sink, also those of length one."""
         loops = iter(self.index)
         return [self.k.integer(0) if isinstance(n, int) and n == 1 else next(loops) for n in sink.extents]
+
+    # -- by segments
+
+    def by_segments(self, segments: Segments) -> None:
+        """A loop over groups around a loop over the members of each; what is added up for a group is a register."""
+        k = self.k
+        sums = [sink for sink in self.group.sinks if segments.adds(sink)]
+        for sink in self.due(0):
+            self.begin(sink)
+
+        def one_group(j: Value) -> None:
+            first, last = (k.read(segments.starts, k.add(j, k.integer(step))) for step in (0, 1))
+            for sink in sums:
+                cell = self.cells[sink, 0] = k.cell(sink.target.type.dtype)
+                k.store_now(k.constant(0, sink.target.type.dtype), cell)
+            k.loop(k.sub(last, first), lambda t: one_member(j, k.add(first, t)))
+            for sink in sums:
+                address = k.address(sink.target, (j,))
+                old = k.load_now(address, sink.target.type.dtype)
+                k.store_now(k.add(old, k.load_now(self.cells[sink, 0], old.dtype)), address)
+
+        def one_member(j: Value, i: Value) -> None:
+            k.scopes[-1].known[k.key(segments.index, (i,))] = j
+            self.index.append(i)
+            self.level(1)
+            self.index.pop()
+
+        k.loop(k.length(segments.count), one_group)
+        for sink in self.due(0):
+            self.finish(sink)
 
     # -- several rows at once
 
@@ -171,7 +204,10 @@ class Nest:
     def element(self, sink: Sink) -> None:
         """What a sink does at the current index."""
         index = self.full_index(sink)
-        if sink.kind == "update":
+        if self.group.segments is not None and self.group.segments.adds(sink):
+            value = self.k.element(sink.value, self.k.broadcast_index(sink.value, index))
+            self.accumulate(sink, self.k.cast(value, sink.target.type.dtype))
+        elif sink.kind == "update":
             self.update(sink, index)
         elif sink.kind == "store":
             self.store(sink, index)
@@ -193,6 +229,11 @@ class Nest:
         recipe = sink.node.op.reduction.combine.llvm
         old = self.k.load_now(place, value.dtype)
         self.k.store_now(self.k.apply(recipe, [old, value]), place)
+
+    def accumulate(self, sink: Sink, value: Value) -> None:
+        """Add to the sum of a segment."""
+        cell = self.cells[sink, 0]
+        self.k.store_now(self.k.add(self.k.load_now(cell, value.dtype), value), cell)
 
     def store(self, sink: Sink, index: Sequence[Value]) -> None:
         """Store an element, perhaps as a piece of a join."""

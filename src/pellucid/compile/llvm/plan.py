@@ -13,10 +13,14 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pellucid.compile.llvm import math
 from pellucid.compile.llvm.lower import Extent, Extents, find_extents, kind_of
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.traverse import toposort
+from pellucid.rewrite.passes import is_on
+from pellucid.rewrite.segments import groups_of, is_sorted
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.index import Gather, Scatter
 from pellucid.tensor.shape import Dim, DimShuffle, Reshape
@@ -77,12 +81,38 @@ class Sink:
         return self.kind in ("store", "reduce", "update")
 
 
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """How a loop over data is one over groups around one over the members of each.
+
+    Attributes
+    ----------
+    index : Constant
+        The group of each datum, in order.
+    starts : Constant
+        Where each group begins, and where the last ends.
+    """
+
+    index: Constant
+    starts: Constant
+
+    @property
+    def count(self) -> int:
+        """The number of groups."""
+        return self.starts.data.size - 1
+
+    def adds(self, sink: Sink) -> bool:
+        """Whether a sink adds up what belongs to each group."""
+        return sink.kind == "update" and len(sink.extents) == 1 and sink.node.inputs[2] is self.index
+
+
 @dataclass(eq=False)
 class Group:
     """Sinks that share one loop nest."""
 
     domain: Domain
     sinks: list[Sink]
+    segments: Segments | None = None
 
 
 def is_scalar(v: Variable) -> bool:
@@ -157,6 +187,25 @@ class Plan:
             self.extra |= late
             self.build()
         self.loops = {node: StepPlan(self, node) for node in self.nodes if self.kinds[node] == "scan"}
+        if is_on("segments") and self.outer is None:
+            for group in self.groups:
+                group.segments = self.segments_of(group)
+
+    def segments_of(self, group: Group) -> Segments | None:
+        """How the data of a loop are grouped, where they are sorted by a constant index; the groups join the roots."""
+        if len(group.domain) != 1:
+            return None
+        found = [g for s in group.sinks if s.kind == "update" and len(s.extents) == 1 and (g := groups_of(s.node))]
+        found = [pair for pair in dict.fromkeys(found) if is_sorted(pair[0])]
+        if not found:
+            return None
+        index, n = max(
+            found, key=lambda pair: sum(s.node.inputs[2] is pair[0] for s in group.sinks if s.kind == "update")
+        )
+        starts = Constant(np.searchsorted(index.data, np.arange(n + 1)))
+        self.extents.of[starts] = starts.data.shape
+        self.roots.append(starts)
+        return Segments(index, starts)
 
     def kind(self, node: Apply) -> str:
         """How a node is compiled."""
@@ -193,6 +242,27 @@ class Plan:
                 row_by_row = self.kinds[node] == "scan" and self.is_read_row_by_row(node, v)
                 if (self.kinds[node] in WHOLE and not row_by_row) or self.rereads(node, v):
                     found.add(v)
+        return found | self.costly_and_scattered() if is_on("split") else found
+
+    def costly_and_scattered(self) -> set[Variable]:
+        """What is costly in values added at scattered places: such a loop is not vectorised, so they wait for it."""
+        found: set[Variable] = set()
+        for node in self.nodes:
+            if isinstance(node.op, Scatter) and self.kinds[node] == "update":
+                functions = self.functions_in(node.inputs[1])
+                found.update(functions if len(functions) <= 1 else [node.inputs[1]])
+        return found
+
+    def functions_in(self, v: Variable) -> list[Variable]:
+        """The outermost functions in what is computed where it is read."""
+        found, seen, stack = [], set(), [v]
+        while stack:
+            u = stack.pop()
+            if u not in seen and self.cost.get(u):
+                seen.add(u)
+                own = self.cost[u] > sum(self.cost.get(w, 0) for w in set(inputs_of(u)))
+                found += [u] if own else []
+                stack.extend(() if own else inputs_of(u))
         return found
 
     def is_read_row_by_row(self, node: Apply, v: Variable) -> bool:
