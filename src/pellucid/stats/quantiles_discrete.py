@@ -48,12 +48,12 @@ def search(d: Any, q: Any) -> TensorVariable:
     """
     q = as_tensor_variable(q)
     first, low, high = bracket(d, q)
-    lower_half, certain = le(q, 0.5), ge(q, 1.0)
+    lower_half, certain = le(q, 0.5), ~bitwise_and(gt(q, 0.0), lt(q, 1.0))  # also what is no probability
     log_q = log(q) - FUZZ
     log_rest = log((1.0 - q) * (1.0 + FUZZ) + HALF_SPACING)
 
     def reached(k: TensorVariable) -> TensorVariable:
-        tail = switch(lower_half, d.logcdf(k) >= log_q, d.logccdf(k) <= log_rest)
+        tail = ~switch(lower_half, d.logcdf(k) < log_q, d.logccdf(k) > log_rest)  # NaN ends the search
         return bitwise_or(ge(k, high), bitwise_and(tail, gt(k, low)))
 
     def narrow(left: Any, right: Any, probe: Any) -> list[Any]:
@@ -68,7 +68,7 @@ def search(d: Any, q: Any) -> TensorVariable:
         return any_(bitwise_and(bitwise_and(between, le(abs_(probe), FARTHEST)), ~certain))
 
     _, found, _ = while_loop(unfinished, narrow, [low, high, first], name="quantile")
-    return disconnected_grad(switch(certain, high, switch(gt(q, 0.0), found, low + 1.0)))
+    return disconnected_grad(switch(ge(q, 1.0), high, switch(gt(q, 0.0), found, low + 1.0)))
 
 
 def bracket(d: Any, q: TensorVariable) -> list[TensorVariable]:
