@@ -44,9 +44,7 @@ def find_starts(
     return np.stack([find(values, seeds) for values, seeds in zip(given, streams, strict=True)])
 
 
-def fitted_starts(
-    model: Model, given: Sequence[Mapping[Any, Any]], settings: Settings
-) -> list[Mapping[Any, Any]]:
+def fitted_starts(model: Model, given: Sequence[Mapping[Any, Any]], settings: Settings) -> list[Mapping[Any, Any]]:
     """For each chain a draw from a normal distribution that was fitted to the posterior."""
     fit = import_module("pellucid.inference.variational").fit  # which few ask for
     approx = fit(FIT_STEPS, model=model, random_seed=settings.seed, start=given[0], progressbar=False)
