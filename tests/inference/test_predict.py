@@ -206,3 +206,23 @@ def test_elements_that_depend_on_each_other_are_not_drawn_apart():
         pm.Normal("y", v.sum(), 1, observed=0.0)
     with pytest.raises(ValueError, match="'v' has new labels along t, along which its elements depend on each other"):
         model.predict({"v": np.zeros((1, 2, 2))}, {"prior": np.zeros(3)}, {"t": [0, 1, 2]})
+
+
+def test_a_walk_goes_on_where_its_steps_are_independent():
+    def walk():
+        with pm.Model(coords={"day": range(20)}) as model:
+            pm.GaussianRandomWalk("level", sigma=0.5, init_dist=pm.Normal.dist(0, 1), dims="day")
+            pm.Normal("y", model["level"], 0.1, observed=np.zeros(20), dims="day")
+        return model
+
+    whole = walk()
+    drawn = {"level": np.zeros((1, 3, 20))}
+    with pytest.raises(ValueError, match=r"'level' has new labels along day.*pm.non_centered\(model, \['level'\]\)"):
+        whole.predict(drawn, coords={"day": range(24)})
+    apart = pm.non_centered(walk(), ["level"])
+    raw = np.random.default_rng(1).normal(size=(1, 500, 20))
+    found = apart.predict({"level_raw": raw}, coords={"day": range(24)}, random_seed=1)["predictions"]["level"].values
+    known = pm.compute_deterministics({"level_raw": raw}, model=apart)["level"].values
+    np.testing.assert_allclose(found[..., :20], known, rtol=1e-12, atol=1e-12)
+    steps = np.diff(found[..., 19:], axis=-1) / 0.5
+    assert stats.kstest(steps.ravel(), "norm").pvalue > 1e-4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,7 +91,7 @@ def predict(
     owner = model.root
     draws = read_draws(trace, sample_dims)
     given = {str(model[n].name) if n in model else n: values for n, values in columns(model, data).items()}
-    other = Resized(owner, given, dict(coords or {}))
+    other = resized(owner, given, dict(coords or {}))
     plan = Plan.of(other, draws)
     known = {str(v.name): v for v in [*other.model.basic_RVs, *other.model.deterministics]}
     names = plan.default_names() if var_names is None else as_names(var_names)
@@ -106,6 +106,30 @@ def predict(
         return found
     onto = trace if extend_inferencedata else None
     return predictive_tree(without_stand_ins(other), draws, found, onto, True, None)
+
+
+def resized(owner: Model, data: Mapping[str, Any], coords: Mapping[str, Any]) -> Resized:
+    """The model for other data; where it cannot be, a variable whose elements hold together is the first suspect."""
+    try:
+        return Resized(owner, data, coords)
+    except ShapeError as error:
+        for rv in owner.free_RVs:
+            dims = owner.named_vars_to_dims.get(str(rv.name), ())
+            op = rv.owner.op  # type: ignore[union-attr]
+            along = dims[rv.ndim - op.law.ndim_supp :] if isinstance(op, Draw) else ()
+            held = [d for d in along if d is not None and d in coords and tuple(coords[d]) != owner.coords[d]]
+            if held:
+                raise held_together(rv, held) from error
+        raise
+
+
+def held_together(rv: TensorVariable, dims: Iterable[str]) -> ValueError:
+    """The error of new labels for a variable whose elements cannot be drawn one by one."""
+    return ValueError(
+        f"predict: '{rv}' has new labels along {', '.join(dims)}, along which its elements depend on each other, so "
+        f"that new ones cannot be drawn apart from the old ones. Write it as a deterministic of independent variables: "
+        f"pm.non_centered(model, ['{rv}']) does so for random walks and AR. {here()}"
+    )
 
 
 def columns(model: Model, data: Any) -> Mapping[str, Any]:
@@ -223,12 +247,7 @@ class Plan:
             self.given[rv] = array
             return
         if not isinstance(op, Draw) or any(axis >= rv.ndim - op.law.ndim_supp for axis in axes):
-            listed = ", ".join(axes.values())
-            raise ValueError(
-                f"predict: '{name}' has new labels along {listed}, along which its elements depend on each other, so "
-                f"that new ones cannot be drawn apart from the old ones. Write it as a deterministic of independent "
-                f"variables. {here()}"
-            )
+            raise held_together(rv, axes.values())
         leaf = rv.type.variable(name=name)
         fresh = replace_all([rv], self.swaps)[0]
         self.given[leaf] = array
