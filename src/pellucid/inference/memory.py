@@ -27,7 +27,9 @@ def bytes_of_draws(
     Variables whose shape is not known before they are computed are left out.
     """
     count = draws * chains
-    found = {"unconstrained draws": 8 * count * density.size, "statistics": 8 * count * len(sampler.STATISTICS)}
+    retyped = sum(np.dtype(t).itemsize for t in sampler.STATISTIC_DTYPES.values())  # kept beside what chains write
+    statistics = count * (8 * len(sampler.STATISTICS) + retyped)
+    found = {"unconstrained draws": 8 * count * density.size, "statistics": statistics}
     for name, v in wanted(model, var_names).items():
         shape = model.shapes.get(v) or v.type.shape
         if None not in shape and name not in density.names:  # those are views of the draws
