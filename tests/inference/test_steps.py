@@ -287,3 +287,17 @@ def test_nuts_takes_its_settings():
         result = sample(step=pm.NUTS(target_accept=0.95, max_treedepth=2), draws=200)
     assert result.posterior.attrs["target_accept"] == 0.95
     assert int(result.sample_stats["tree_depth"].max()) <= 2
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("step", [lambda v: None, lambda v: pm.HamiltonianMC([v]), lambda v: pm.Metropolis([v])])
+def test_a_mixture_whose_parts_are_drawn_has_its_weights(step, seed):
+    """Which part, by draws; where within it, by a continuous step: shares and mean are known."""
+    centres, weights = np.array([-2.0, 0.0, 3.0]), np.array([0.2, 0.5, 0.3])
+    with pm.Model():
+        k = pm.Categorical("k", weights)
+        mu = pm.Normal("mu", pt.as_tensor_variable(centres)[k], 0.7)
+        found = sample(step=step(mu), draws=4000, tune=500, random_seed=seed).posterior
+    shares = [np.asarray(found["k"] == j, float) for j in range(3)]
+    for draws, mean in [*zip(shares, weights, strict=True), (found["mu"].values, weights @ centres)]:
+        assert abs(draws.mean() - mean) < 4 * float(np.asarray(pm.mcse(draws)))
