@@ -172,3 +172,15 @@ def test_streams_of_one_seed():
     with pytest.raises(AttributeError, match="no law called 'nothing'"):
         stream.nothing(1)
     assert pt.random.normal(rng=pt.random.default_rng(4)).eval() == np.random.default_rng(4).normal()
+
+
+def test_positions_without_replacement_are_drawn_one_after_the_other():
+    p = np.array([0.5, 0.3, 0.2, 0.0])
+    drawn = pt.random.choice(4, size=2, replace=False, p=p, rng=pm.shared_rng(3))
+    pairs = pm.draw(drawn, N, random_seed=1)
+    first, second = pairs.T
+    assert not (first == second).any()
+    assert pairs.max() < 3
+    expected = [p[i] * p[j] / (1 - p[i]) for i in range(3) for j in range(3) if i != j]
+    counts = [((first == i) & (second == j)).sum() for i in range(3) for j in range(3) if i != j]
+    assert stats.chisquare(counts, np.multiply(expected, N)).pvalue > 1e-4
