@@ -202,7 +202,7 @@ def test_empty_models():
 def test_arguments_that_sample_does_not_have(model):
     pm.Normal("x", 0, 1)
     message(lambda: pm.sample(drawz=3), "'drawz'", error=TypeError)
-    for wrong in ({"draws": 0}, {"tune": -1}, {"chains": 1.5}, {"init": "advi"}, {"target_accept": 2.0}):
+    for wrong in ({"draws": 0}, {"tune": -1}, {"chains": 1.5}, {"init": "magic"}, {"target_accept": 2.0}):
         with pytest.raises(ValueError):
             pm.sample(**{"draws": 5, "tune": 5, "progressbar": False, **wrong})
     message(lambda: pm.sample(step=object()), "step", "Metropolis", error=TypeError)
