@@ -233,7 +233,7 @@ def plot(record: dict, path: Path) -> None:
 
     models = list(record["models"])
     names = [name for name in record["libraries"] if name != OURS]
-    figure, panels = plt.subplots(1, len(PLOTTED), figsize=(12, 0.42 * len(models) + 1.4), sharey=True)
+    figure, panels = plt.subplots(1, len(PLOTTED), figsize=(12, 0.42 * len(models) + 1.4), sharey=True, sharex=True)
     for panel, ((_, row), title) in zip(panels, PLOTTED, strict=True):
         for shift, name in enumerate(names):
             found = [numbers_of(row, record["models"][model]) for model in models]
@@ -245,6 +245,7 @@ def plot(record: dict, path: Path) -> None:
             panel.plot([x for x, _ in points], [y for _, y in points], "o", label=peers.PEERS[name].title, markersize=5)
         panel.axvline(1, color="black", linewidth=1)
         panel.set(xscale="log", xlabel="times pellucid's", title=title)
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(models)), [model.replace("_", " ") for model in models])
     panels[0].invert_yaxis()

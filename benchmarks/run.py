@@ -38,8 +38,11 @@ def model_names() -> list[str]:
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
-def environment(library: str, cache: Path) -> dict[str, str]:
-    """Return the caller's environment with every cache inside `cache`, and without settings of the libraries."""
+def environment(library: str, task: str, cache: Path) -> dict[str, str]:
+    """Return the caller's environment with every cache inside `cache`, and without settings of the libraries.
+
+    A call is timed with one thread of BLAS, because two wait for each other when chains keep all cores busy.
+    """
     dropped = ("PYTENSOR_FLAGS", "NUMBA_", "JAX_", "XLA_", "PELLUCID_", "PYTHONPATH", "PYTHONDONTWRITE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     kept |= {
@@ -50,6 +53,8 @@ def environment(library: str, cache: Path) -> dict[str, str]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "STAN_CACHE": str(cache / "stan"),
     }
+    if task == "compile":
+        kept |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     return kept | ({"PYTHONPATH": str(HERE.parent / "src")} if library == "pellucid" else {})
 
 
@@ -61,7 +66,7 @@ def measure(python: str, library: str, model: str, task: str, cache: Path) -> di
     command = [python, str(HERE / "measure.py"), task, library, model, str(output)]
     load = os.getloadavg()[0]
     begin, started = time.perf_counter(), time.time()
-    status, complaint = run(command, environment(library, cache))
+    status, complaint = run(command, environment(library, task, cache))
     wall = time.perf_counter() - begin
     if status is None:
         return {"error": f"not done after {LIMIT} s"}
