@@ -37,6 +37,10 @@ def compiled(inputs, outputs, **options):
 def cases_of(op, rng):
     """Arguments in each dtype, each pair of dtypes, and each shape; fewer where one case takes a second to compile."""
     costly = op.floating and op.arity > 1
+    if op.arity > 3:  # each value of 2F1 takes five seconds to compile, of nothing none
+        yield arguments_for(op, "float32", [(4,)] * op.arity, rng)
+        yield arguments_for(op, "int8", [(0, 3)] * op.arity, rng)
+        return
     for dtype in ("float32", "int8") if costly else DTYPES:
         yield arguments_for(op, dtype, [(4,)] * op.arity, rng)
     for shape in ((0, 3),) if costly else SHAPES:
