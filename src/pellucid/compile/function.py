@@ -169,7 +169,13 @@ class Function:
         report = {"backend": "numpy", "nodes": len(toposort(self.rewritten)), "loop_nests": 0, "callbacks": [],
                   "plan_and_write": 0.0, "compile_and_link": 0.0}  # fmt: skip
         fired = {name: count for name, count in self.passes.items() if count}
-        return report | getattr(self.executable, "report", {}) | {"passes": fired}
+        told = getattr(self.executable, "report", {})
+        return report | told | {"passes": added_up(fired, told.get("passes", {}))}
+
+
+def added_up(*counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by name, those of one name added up."""
+    return {name: sum(c.get(name, 0) for c in counts) for name in {n: None for c in counts for n in c}}
 
 
 def remake(

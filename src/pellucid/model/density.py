@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.compile.backend import default_backend
 from pellucid.compile.callback import compile_density
+from pellucid.compile.function import added_up
 from pellucid.diff import grad
 from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Variable
@@ -39,6 +40,8 @@ class Layout:
     shapes : list of tuple of int
     size : int
         The length of the vector.
+    passes : dict
+        How often each pass rewrote something.
     """
 
     def __init__(self, values: Sequence[TensorVariable], shapes: Sequence[Sequence[int]]):
@@ -46,6 +49,7 @@ class Layout:
         self.shapes = [tuple(s) for s in shapes]
         self.ends: list[int] = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)]).tolist()
         self.size = self.ends[-1]
+        self.passes: dict[str, int] = {}
         self.parts = list(zip(self.names, self.shapes, self.ends[:-1], self.ends[1:], strict=True))
 
     def pieces(self, x: TensorVariable) -> list[TensorVariable]:
@@ -75,7 +79,8 @@ class Layout:
         x = vector("x", shape=(self.size,))
         pieces = self.pieces(x)
         others = {v: constant(value, dtype=v.dtype) for v, value in (fixed or {}).items()}
-        (value,) = before_slopes(replace_all([cost], {**dict(zip(self.values, pieces, strict=True)), **others}))
+        given = replace_all([cost], {**dict(zip(self.values, pieces, strict=True)), **others})
+        (value,) = before_slopes(given, self.passes)
         return x, [value, self.slope(value, x, pieces)]
 
     def slope(self, value: Variable, x: TensorVariable, pieces: list[TensorVariable]) -> TensorVariable:
@@ -93,10 +98,12 @@ class Layout:
         return inc_subtensor(zeros(self.size)[places], joined)
 
 
-def before_slopes(outputs: Sequence[Variable]) -> list[Variable]:
-    """What is rewritten before it is differentiated, so that the gradient is as much shorter."""
+def before_slopes(outputs: Sequence[Variable], counts: dict[str, int]) -> list[Variable]:
+    """What is rewritten before it is differentiated, so that the gradient is as much shorter; by which passes."""
     for name, change in (("statistics", statistics), ("roll", roll)):
-        outputs = change(outputs) if is_on(name) else outputs
+        found = change(outputs) if is_on(name) else outputs
+        counts[name] = int(any(a is not b for a, b in zip(found, outputs, strict=True)))
+        outputs = found
     return list(outputs)
 
 
@@ -129,7 +136,9 @@ class Density(Layout):
         self.dimension = self.size
         x, outputs = self.derive(total(model))
         self.inputs: list[Variable] = [x]
-        self.outputs: list[Variable] = rewrite_graph(outputs)
+        counts: dict[str, int] = {}
+        self.outputs: list[Variable] = rewrite_graph(outputs, counts=counts)
+        self.passes = added_up(self.passes, counts)
         self.compiled: dict[str, Any] = {}
 
     def compile(self, backend: str | None = None) -> Any:
@@ -138,6 +147,11 @@ class Density(Layout):
         if key not in self.compiled:
             self.compiled[key] = compile_density(self.inputs, self.outputs, key)
         return self.compiled[key]
+
+    def compile_report(self, backend: str | None = None) -> dict[str, Any]:
+        """What compiling did, as that of a function tells: "passes" counts what each optimisation did."""
+        report = getattr(self.compile(backend), "report", {})
+        return report | {"passes": added_up({k: n for k, n in self.passes.items() if n}, report.get("passes", {}))}
 
 
 def model_density(model: Model) -> Density:

@@ -21,16 +21,16 @@ PASSES: dict[str, str] = {
     "expand": "composite ops become the ops that they are made of",
     "segments": "data are sorted by a constant index, so that each group is one loop and its sum a register",
     # of native code
-    "bind": "what depends on data alone is computed when data are bound",
     "fusion": "what is computed over the same elements shares a loop",
     "split": "what adds to scattered places waits for a loop of its own, so that costly functions are vectorised",
     "rows": "several rows of a matrix are reduced in one loop",
-    "tiles": "loops over the rows of a matrix take some rows at a time, which are then still in the cache",
     "invariants": "what does not change inside a loop is computed outside it",
     "reuse": "vectors that are no longer read lend their memory to others",
-    "unroll": "small matrices are factored and solved by straight code",
 }
 """All passes."""
+
+NEEDED = ("merge", "fold", "expand")
+"""Passes that others build on, so that they are always on."""
 
 _off: ContextVar[frozenset[str]] = ContextVar("passes switched off", default=frozenset())
 
@@ -64,7 +64,7 @@ def without_passes(*names: str) -> Iterator[None]:
     Raises
     ------
     ValueError
-        If there is no pass of such a name.
+        If there is no pass of such a name, or others build on it.
 
     Examples
     --------
@@ -76,6 +76,9 @@ def without_passes(*names: str) -> Iterator[None]:
     2
     """
     check_names(names)
+    needed = [name for name in names if name in NEEDED]
+    if needed:
+        raise ValueError(f"Other passes build on {', '.join(needed)}, which cannot be switched off.")
     token = _off.set(_off.get() | frozenset(names))
     try:
         yield

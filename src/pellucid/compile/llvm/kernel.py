@@ -44,6 +44,7 @@ class Kernel(Scalars):
         self.symbols: dict[Extent, int] = {}
         self.host_nodes: list[Apply] = []
         self.readings: dict[Variable, int] = {}
+        self.strided = 0  # how many loops take several rows at once
         self.routines: set[str] = set()
         self.failures: list[Failure] = []
         self.checked: set[tuple[str, int]] = set()

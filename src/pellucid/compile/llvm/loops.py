@@ -11,6 +11,7 @@ from pellucid.compile.llvm.kernel import Kernel
 from pellucid.compile.llvm.plan import Group, Segments, Sink
 from pellucid.compile.llvm.scalar import Value
 from pellucid.compile.llvm.sequential import emit_scan
+from pellucid.rewrite.passes import is_on
 
 ROWS = 4
 """How many rows a reduction over matrices takes at once: each loads less, and their sums do not wait for each other."""
@@ -47,7 +48,8 @@ class Nest:
         if depth == len(self.group.domain):
             for sink in self.group.sinks:
                 self.element(sink)
-        elif depth == len(self.group.domain) - 2 and self.takes_rows():
+        elif depth == len(self.group.domain) - 2 and is_on("rows") and self.takes_rows():
+            self.k.strided += 1
             self.several_rows(depth)
         else:
             self.k.loop(self.k.length(self.group.domain[depth]), lambda i: self.inside(depth, i))

@@ -14,6 +14,7 @@ from pellucid.compile.llvm.lower import Extent
 from pellucid.compile.llvm.plan import Plan, Sink, StepPlan, is_scalar
 from pellucid.compile.llvm.sequential import ring_length, ring_states
 from pellucid.graph.nodes import Apply, Variable
+from pellucid.rewrite.passes import is_on
 from pellucid.tensor.loop import Scan
 
 
@@ -42,6 +43,7 @@ class Module:
     host_nodes: list[Apply]
     routines: list[str]
     groups: int
+    passes: dict[str, int]
 
 
 def needs_memory(plan: Plan) -> list[Variable]:
@@ -90,6 +92,7 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
     number: dict[Variable, int] = {}
     free: dict[Slot, list[int]] = {}
     life = lifetimes(plan)
+    reuses = is_on("reuse")
     expiring: dict[int, list[tuple[Slot, int]]] = {}
     members: dict[int, list[Variable]] = {}
     for v in needs_memory(plan):
@@ -97,7 +100,7 @@ def assign_slots(plan: Plan) -> tuple[list[Slot], dict[Variable, int]]:
     for place in range(len(plan.groups)):
         for v in members.get(place, ()):
             slot = slot_for(plan, v)
-            if free.get(slot):
+            if reuses and free.get(slot):
                 number[v] = free[slot].pop()
             else:
                 number[v] = len(slots)
@@ -168,7 +171,21 @@ def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bo
         kernel.host_nodes,
         sorted(kernel.routines),
         len(plan.groups),
+        passes_of(plan, kernel, len(number) - len(slots)),
     )
+
+
+def passes_of(plan: Plan, kernel: Kernel, lent: int) -> dict[str, int]:
+    """How often each optimisation of native code was made: sinks that share loops, slots that are lent, and so on."""
+    found = {
+        "segments": sum(g.segments is not None for g in plan.groups),
+        "split": len(plan.split),
+        "fusion": sum(len(g.sinks) - 1 for g in plan.groups),
+        "rows": kernel.strided,
+        "invariants": kernel.hoisted,
+        "reuse": lent,
+    }
+    return {name: count for name, count in found.items() if count}
 
 
 def declarations(kernel: Kernel) -> str:
@@ -230,6 +247,7 @@ def describe_plan(module: Module) -> dict[str, Any]:
     plan = module.plan
     return {
         "nodes": len(plan.nodes),
+        "passes": module.passes,
         "loop_nests": sum(bool(g.domain) for g in plan.groups),
         "groups": [[f"{s.kind} {s.target}" for s in g.sinks] for g in plan.groups],
         "workspace_slots": len(module.slots),

@@ -176,10 +176,12 @@ class Plan:
         """Decide what is stored, and group it."""
         self.kinds.update((node, self.kind(node)) for node in self.nodes)
         self.readers = count_readers(self.nodes, self.outputs)
+        self.fusion = is_on("fusion")
         self.cost: dict[Variable, int] = {}
         self.stored: dict[Variable, list[Sink]] = {}
         self.placed: dict[Variable, tuple[Variable, Offset]] = {}
         self.measure_costs()
+        self.split: set[Variable] = set()
         self.extra = self.must_store()
         self.build()
         late = self.recomputed()
@@ -242,7 +244,8 @@ class Plan:
                 row_by_row = self.kinds[node] == "scan" and self.is_read_row_by_row(node, v)
                 if (self.kinds[node] in WHOLE and not row_by_row) or self.rereads(node, v):
                     found.add(v)
-        return found | self.costly_and_scattered() if is_on("split") else found
+        self.split = self.costly_and_scattered() if is_on("split") else set()
+        return found | self.split
 
     def costly_and_scattered(self) -> set[Variable]:
         """What is costly in values added at scattered places: such a loop is not vectorised, so they wait for it."""
@@ -388,7 +391,7 @@ class Plan:
         """Put a sink into the first group that it can join, or a new one."""
         first = max([self.place_of[s] for s in sink.after] + [self.last_write(self.roots_of(sink))]) + 1
         place = len(self.groups)
-        if sink.fuses:
+        if sink.fuses and self.fusion:
             alike = self.by_domain.setdefault(sink.domain, [])
             at = bisect_left(alike, first)
             if at < len(alike):

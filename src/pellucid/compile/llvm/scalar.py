@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.compile.llvm import math, slopes, special
+from pellucid.rewrite.passes import is_on
 
 FLAGS = "reassoc nsz contract"
 """Fast-math flags of user arithmetic: free order and fused multiply-add, but NaN and infinity keep their meaning."""
@@ -74,6 +75,7 @@ class Scalars:
         self.functions: set[str] = set()
         self.declared: set[str] = set()
         self.count = 0
+        self.hoists, self.hoisted = is_on("invariants"), 0
 
     # -- plumbing
 
@@ -84,13 +86,15 @@ class Scalars:
 
     def emit(self, code: str, dtype: str, operands: Sequence[Value]) -> Value:
         """The value of an instruction, emitted once per scope in which it is asked for."""
-        depth = max([o.depth for o in operands], default=0)
+        inside = len(self.scopes) - 1
+        depth = max([o.depth for o in operands], default=0) if self.hoists else inside
         scope = self.scopes[depth]
         found = scope.known.get(code)
         if found is None:
             found = Value(self.fresh(), dtype, depth)
             scope.lines.append(f"  {found.text} = {code}")
             scope.known[code] = found
+            self.hoisted += depth < inside
         return found
 
     def intrinsic(self, name: str, dtype: str, *args: Value) -> Value:

@@ -1,0 +1,71 @@
+"""Each optimisation is named in the report, can be switched off, and changes no value."""
+
+import numpy as np
+import pytest
+
+import pellucid as pm
+import pellucid.tensor as pt
+from pellucid.compile.numpy import evaluate
+from pellucid.diff import grad
+from pellucid.rewrite.passes import NEEDED, PASSES, switched_off
+from pellucid.rewrite.pipeline import PIPELINE
+
+RNG = np.random.default_rng(9)
+X, GROUP, Y = RNG.normal(size=(300, 4)), RNG.integers(10, size=300), RNG.integers(2, size=300)
+
+
+def build():
+    with pm.Model() as model:
+        tau, effect = pm.HalfNormal("tau"), pm.Normal("effect", 0, 1, shape=10)
+        slopes, sigma = pm.Normal("slopes", 0, 1, shape=4), pm.HalfNormal("sigma")
+        eta = pt.dot(X, slopes) + (tau * effect)[GROUP]
+        pm.Bernoulli("y", logit_p=eta, observed=Y)
+        pm.Normal("z", (tau * effect)[GROUP] + slopes[0], sigma, observed=X[:, 1])
+        for name in "abcdefghijklmnopqrst":
+            pm.Normal(name, effect[0], 1)
+    return model
+
+
+def evaluated(density, point):
+    call = pm.function(density.inputs, density.outputs, rewrite=False, backend="llvm")
+    return call(point)
+
+
+@pytest.mark.parametrize("name", [p for p in PASSES if p not in NEEDED])
+def test_without_a_pass_values_are_the_same(name):
+    model = build()
+    point = 0.3 * RNG.normal(size=model.density().dimension)
+    wanted = evaluate(model.density().outputs, dict.fromkeys(model.density().inputs, point))
+    with pm.without_passes(name):
+        off = evaluated(model.density(), point)
+        assert name not in model.density().compile_report()["passes"]
+    assert not switched_off()
+    for u, v in zip(off, wanted, strict=True):
+        np.testing.assert_allclose(u, v, rtol=1e-10, atol=1e-10)
+
+
+def test_the_report_names_what_was_done():
+    report = build().density().compile_report()
+    done = {"fold", "algebra", "statistics", "roll", "segments", "split", "fusion", "invariants"}
+    assert done <= set(report["passes"]) <= set(PASSES)
+    assert all(count > 0 for count in report["passes"].values())
+
+
+def test_rows_and_memory_are_named_too():
+    a, v = pt.matrix("a", shape=(200, 30)), pt.vector("v", shape=(30,))
+    total = pt.sum(pt.exp(pt.cumsum(pt.cumsum(pt.tanh(pt.dot(a, v)))) * 0.01))
+    f = pm.function([a, v], [grad(total, v)], backend="llvm")
+    assert {"rows", "reuse"} <= set(f.compile_report()["passes"])
+    with pm.without_passes("rows", "reuse"):
+        g = pm.function([a, v], f.outputs, backend="llvm")
+    assert not {"rows", "reuse"} & set(g.compile_report()["passes"])
+    assert g.compile_report()["workspace_slots"] > f.compile_report()["workspace_slots"]
+    given = 0.1 * RNG.normal(size=(200, 30)), RNG.normal(size=30)
+    np.testing.assert_allclose(f(*given)[0], g(*given)[0], rtol=1e-12)
+
+
+def test_every_pass_of_graphs_is_listed_and_unknown_names_are_refused():
+    assert set(PIPELINE) <= set(PASSES)
+    for names, message in (("fold", "build on fold"), ("speed", "no pass called speed; the passes are merge, ")):
+        with pytest.raises(ValueError, match=message), pm.without_passes(names):
+            pass
