@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.compile.numpy import EvaluationError
 from pellucid.compile.numpy import compile as interpret
 from pellucid.graph.function_graph import FunctionGraph
 from pellucid.graph.nodes import Apply, Variable
@@ -17,6 +19,7 @@ from pellucid.graph.replace import replace_all
 from pellucid.graph.traverse import graph_inputs, toposort
 from pellucid.stats import support_point
 from pellucid.stats.families.composite import common_batch, generator_from
+from pellucid.stats.forward import widened
 from pellucid.tensor.body import Body, extend_extents
 from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.draws import Draw, RngVariable, as_size, count_of_generators, lengths
@@ -82,6 +85,10 @@ class Recipe:
         generators: Any = self.graph.inputs[: self.generators]  # type: ignore[union-attr]
         return self.graph.on([*generators, *inputs])[0]  # type: ignore[union-attr]
 
+    def sources(self, rng: np.random.Generator) -> list[np.random.Generator]:
+        """The graph's generators; a single one is the one given, so that draws are those of the graph's contents."""
+        return [rng] if self.generators == 1 else [generator_from(rng) for _ in range(self.generators)]
+
     def __getstate__(self) -> Any:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
@@ -89,6 +96,19 @@ class Recipe:
     def run(self) -> Callable[..., Any]:
         """The graph as a function of arrays."""
         return interpret(self.graph.inputs, self.graph.outputs)  # type: ignore[union-attr]
+
+    @cached_property
+    def run_rows(self) -> Callable[..., Any] | None:
+        """The same over one more axis in front of each parameter, given its length; None if an op has no rule."""
+        graph: Any = self.graph
+        rows = TensorType("int64", ()).variable(name="rows")
+        kinds: dict[Any, Any] = {p: p.type for p in self.parameters}
+        wide: dict[Any, Any] = {p: TensorType(k.dtype, (None, *k.shape)).variable() for p, k in kinds.items()}
+        try:
+            outputs = widened(graph.outputs, wide, rows)
+        except TypeError:
+            return None
+        return interpret([*(wide.get(v, v) for v in graph.inputs), rows], outputs)
 
 
 def traced(
@@ -181,12 +201,48 @@ def draw_graph(recipe: Recipe, rng: np.random.Generator, size: tuple[int, ...], 
     if extra <= 0:
         found = evaluate(recipe, rng, (*[1] * -extra, *size), recipe.aligned(arrays))
         return found[(0,) * -extra]
-    each: Any = np.empty(size[:extra], object)
-    for place in np.ndindex(*size[:extra]):
-        inner = [one_of(a, n, place) for a, n in zip(recipe.aligned(arrays), ranks, strict=True)]
-        each[place] = evaluate(recipe, rng, size[extra:], inner)
+    lead, inner = size[:extra], size[extra:]
+    found = draw_rows(recipe, rng, lead, inner, arrays)
+    if found is not None:
+        return found
+    each: Any = np.empty(lead, object)
+    for place in np.ndindex(*lead):
+        values = [one_of(a, n, place) for a, n in zip(recipe.aligned(arrays), ranks, strict=True)]
+        each[place] = evaluate(recipe, rng, inner, values)
     drawn = list(each.ravel())
-    return np.stack(drawn).reshape(*size[:extra], *drawn[0].shape) if drawn else np.empty((*size,))
+    return np.stack(drawn).reshape(*lead, *drawn[0].shape) if drawn else np.empty((*size,))
+
+
+def draw_rows(
+    recipe: Recipe, rng: np.random.Generator, lead: tuple[int, ...], size: tuple[int, ...], arrays: Sequence[Any]
+) -> np.ndarray | None:
+    """The draws of all elements of the axes `lead` at once; None where they have to be drawn one by one."""
+    rows, run = math.prod(lead), recipe.run_rows
+    if run is None or not rows:
+        return None
+    ranks = [p.type.ndim for p in recipe.parameters]  # type: ignore[attr-defined]
+    values = [with_rows(a, n, lead) for a, n in zip(recipe.aligned(arrays), ranks, strict=True)]
+    if recipe.sized:
+        filled = [
+            fill_batch(a[0], p.type.shape, core, size)  # type: ignore[attr-defined]
+            for a, p, core in zip(values, recipe.parameters, recipe.core, strict=True)
+        ]
+        values = [np.broadcast_to(a, (rows, *f.shape)) for a, f in zip(values, filled, strict=True)]
+    inputs = [*values, *([np.array(size, "int64")] if recipe.sized else []), np.array(rows)]
+    try:
+        found = run(*recipe.sources(rng), *inputs)[0]
+    except EvaluationError:  # their shapes differ
+        return None
+    return found.reshape(*lead, *found.shape[1:])
+
+
+def with_rows(a: np.ndarray, ndim: int, lead: tuple[int, ...]) -> np.ndarray:
+    """An array with one axis for the axes `lead` in front of its last `ndim`."""
+    own = a.ndim - ndim
+    a = a[(slice(None),) * min(own, len(lead)) + (0,) * (own - len(lead))]
+    core = a.shape[a.ndim - ndim :]
+    spread = a.reshape(*a.shape[: a.ndim - ndim], *[1] * (len(lead) - own), *core)
+    return np.broadcast_to(spread, (*lead, *core)).reshape(math.prod(lead), *core)
 
 
 def one_of(a: np.ndarray, ndim: int, place: tuple[int, ...]) -> np.ndarray:
@@ -197,9 +253,8 @@ def one_of(a: np.ndarray, ndim: int, place: tuple[int, ...]) -> np.ndarray:
 
 
 def evaluate(recipe: Recipe, rng: np.random.Generator, size: tuple[int, ...], arrays: Sequence[Any]) -> np.ndarray:
-    """One evaluation of the graph; a single generator is the one given, so that draws are those of its contents."""
-    count = recipe.generators
-    generators = [rng] if count == 1 else [generator_from(rng) for _ in range(count)]
+    """One evaluation of the graph."""
+    generators = recipe.sources(rng)
     if not recipe.sized:
         return recipe.run(*generators, *arrays)[0]
     filled = [
