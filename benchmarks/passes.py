@@ -68,6 +68,7 @@ SHOWN = {    # passes, and the models that show best what they do
     "stabilize": ("item_response", "mixture"),
     "linear": ("logistic", "gaussian_process"),
     "loops": ("autoregression",),
+    "twins": ("logistic", "item_response", "grouped_answers"),
     "fusion": ("stochastic_volatility", "item_response"),
     "rows": ("logistic",),
     "invariants": ("item_response", "mixture"),

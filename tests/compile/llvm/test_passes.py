@@ -1,5 +1,6 @@
 """Each optimisation is named in the report, can be switched off, and changes no value."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -69,3 +70,19 @@ def test_every_pass_of_graphs_is_listed_and_unknown_names_are_refused():
     for names, message in (("fold", "build on fold"), ("speed", "no pass called speed; the passes are merge, ")):
         with pytest.raises(ValueError, match=message), pm.without_passes(names):
             pass
+
+
+def test_softplus_and_sigmoid_together_are_as_accurate_as_apart():
+    x = pt.vector("x")
+    f = pm.function([x], [pt.softplus(x), pt.sigmoid(x)], backend="llvm")
+    assert f.compile_report()["passes"]["twins"] == 1
+    given = np.array([0.0, -0.0, 1e-300, -1e-17, 37, -37, 700, -700, -745.2, 1e5, -1e5, np.inf, -np.inf, np.nan])
+    given = np.concatenate([given, np.linspace(-40, 40, 1001)])
+    with mpmath.workdps(60):
+        numbers = [mpmath.mpf(float(v)) for v in given[~np.isnan(given)]]
+        exact = [[float(mpmath.log1p(mpmath.exp(v))) if v < 1e4 else float(v) for v in numbers],
+                 [float(1 / (1 + mpmath.exp(-v))) if v > -1e4 else 0.0 for v in numbers]]  # fmt: skip
+    for found, wanted in zip(f(given), exact, strict=True):
+        assert np.isnan(found[np.isnan(given)]).all()
+        # An exponential, a sum and a quotient (or a logarithm): four roundings.
+        np.testing.assert_allclose(found[~np.isnan(given)], wanted, rtol=4 * 2.0**-52, atol=1e-320)

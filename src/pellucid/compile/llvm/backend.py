@@ -16,10 +16,12 @@ from pellucid.compile.llvm.address import address_of
 from pellucid.compile.llvm.lower import Extent, NotCompilable, expand_all
 from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_module
 from pellucid.compile.llvm.scalar import TYPES
+from pellucid.compile.llvm.twins import twins
 from pellucid.compile.misfits import known_input, told_when_written
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.graph.traverse import toposort, walk
+from pellucid.rewrite.passes import is_on
 from pellucid.tensor.broadcast import ShapeError
 from pellucid.tensor.shape import Dim
 from pellucid.tensor.types import Constant, TensorType
@@ -94,7 +96,9 @@ class Native:
         clock = time.perf_counter
         start = clock()
         check_compilable(inputs, outputs)
-        lowered = expand_all(outputs)
+        lowered, shared = expand_all(outputs), 0
+        if is_on("twins"):
+            lowered, shared = twins(lowered)
         # An output that is a root, or that occurs twice, is copied in Python.
         computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
         self.module: Module = write_module(list(inputs), computed, density=density)
@@ -115,6 +119,8 @@ class Native:
             "backend": "llvm", "plan_and_write": written - start, "compile_and_link": clock() - written,
             **self.library.report, **describe_plan(self.module),
         }  # fmt: skip
+        if shared:
+            self.report["passes"] = {"twins": shared, **self.module.passes}
 
     def shared_arrays(self) -> list[tuple[int, np.ndarray]]:
         """The current values of shared variables, with their places in the table."""
