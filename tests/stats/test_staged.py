@@ -129,3 +129,15 @@ def test_what_a_variable_draws_does_not_depend_on_what_else_is_drawn(monkeypatch
     together = Forward(outputs[:5], leaves)(given(), ROWS, 3)
     for output, drawn in zip(outputs[:5], together, strict=True):
         np.testing.assert_allclose(Forward([output], leaves)(given(), ROWS, 3)[0], drawn, rtol=1e-12, atol=1e-12)
+
+
+def test_draws_behind_a_sum_take_no_more_memory_than_results_may(monkeypatch):
+    monkeypatch.setattr(forward, "WORK", 1)
+    monkeypatch.setattr(forward, "MEMORY", 2**16)
+    sizes = []
+    noise = Block.noise
+    monkeypatch.setattr(Block, "noise", lambda *a: sizes.append(8 * np.prod(a[2])) or noise(*a))
+    found = Forward([ps.Normal.dist(0, 1, size=1000, name="y").sum()], [])([], 600, 1)[0]
+    assert len(sizes) == 75
+    assert max(sizes) <= 2**16
+    assert stats.kstest(found / np.sqrt(1000), "norm").pvalue > 1e-3

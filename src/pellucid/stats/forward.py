@@ -31,7 +31,7 @@ LEAST, MOST = 16, 4096
 are to stay in a processor's cache from one op to the next."""
 
 MEMORY = 2**26
-"""Bytes that the results of a block may take."""
+"""Bytes that the results of a block may take, and the standard numbers that they are made of."""
 
 
 class Forward:
@@ -75,7 +75,7 @@ class Forward:
         random_seed : int or generator, optional
             By default the generators of the variables themselves say how to go on, and move on.
             Each variable's draws depend on the seed, its name and the number of rows, and not on what else is drawn
-            (unless a row takes megabytes, and but for rounding) or on the number of threads.
+            (unless a row takes hundreds of kilobytes, and but for rounding) or on the number of threads.
         threads : int, optional
             By default one for each core.
         """
@@ -85,7 +85,7 @@ class Forward:
         many = rows * sum(f.size for f in first) >= WORK and default_backend() == "llvm"
         native = self.together.native if many and self.together else None
         found = [np.empty((rows, *f.shape[1:]), f.dtype) for f in first]
-        step = rows_of_block(rows, sum(f.nbytes for f in first))
+        step = rows_of_block(rows, max(sum(f.nbytes for f in first), 8 * sum(map(math.prod, shapes))))
 
         def fill(start: int) -> None:
             part = slice(start, min(start + step, rows))
