@@ -107,19 +107,22 @@ def hierarchy() -> Case:
 
 
 def mixture() -> Case:
-    """Three normal components whose means are in order, 80 observations."""
+    """Three normal components whose means are in order, and known roughly: with less, posteriors have many modes."""
+    centres, width = np.array([-3.0, 0.0, 3.0]), 1.5
     with pm.Model() as model:
         y = pm.Data("y", np.zeros(80))
         weights = pm.Dirichlet("weights", np.full(3, 5.0))
         ordered = pm.distributions.transforms.ordered
-        means = pm.Normal("means", 0, 5, shape=3, transform=ordered, initval=np.array([-1.0, 0.0, 1.0]))
-        sigmas = pm.LogNormal("sigmas", -0.5, 0.3, shape=3)
+        means = pm.Normal("means", centres, width, shape=3, transform=ordered, initval=centres)
+        sigmas = pm.LogNormal("sigmas", -0.7, 0.3, shape=3)
         pm.NormalMixture("obs", w=weights, mu=means, sigma=sigmas, observed=y)
 
     def simulate(random):
-        # Independent means given that they are in order are the same numbers sorted, and labels mean nothing else.
-        q = {"weights": random.dirichlet(np.full(3, 5.0)), "means": np.sort(random.normal(0, 5, 3))}
-        q["sigmas"] = np.exp(random.normal(-0.5, 0.3, 3))
+        means = random.normal(centres, width)
+        while not means[0] < means[1] < means[2]:  # the density is that of independent means where they are in order
+            means = random.normal(centres, width)
+        q = {"weights": random.dirichlet(np.full(3, 5.0)), "means": means}
+        q["sigmas"] = np.exp(random.normal(-0.7, 0.3, 3))
         kind = random.choice(3, size=80, p=q["weights"])
         return q, random.normal(q["means"][kind], q["sigmas"][kind])
 

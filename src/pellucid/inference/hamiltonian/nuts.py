@@ -181,7 +181,7 @@ def start_chain(
     return find_step_size(density, context, target_accept, workspace, scalars, stream, d)
 
 
-@kernel(cold=True)
+@kernel(once=True)
 def advance_chain(
     density: Density,
     context: Pointer,
