@@ -142,6 +142,22 @@ class AR(Composite):
     def agree(self) -> list[TensorVariable]:
         return [] if known(positive, self.sigma) else [positive.check(self.sigma)]
 
+    def mean(self) -> Any:
+        """The means of the first values, and what follows from them by the recursion without noise."""
+        p, constant = self.structure.facts
+        first = as_tensor_variable(self.parts[0].mean())
+        lead = broadcast_shape(first[..., 0] if first.ndim else first, self.rho[..., 0])
+        first = broadcast_to(first, [*lead, p])
+        weights, shift = self.rho[..., int(constant) :], self.rho[..., 0] if constant else 0.0
+
+        def step(before: Any, weights: Any, shift: Any) -> Any:
+            """The last p means, one later."""
+            return concatenate([before[..., 1:], (shift + sum_(weights * before[..., ::-1], axis=-1))[..., None]], -1)
+
+        later = scan(step, outputs_info=[first], non_sequences=[weights, as_tensor_variable(shift)],
+                     n_steps=self.steps, return_updates=False)  # fmt: skip
+        return concatenate([first, moveaxis(later[..., -1], 0, -1)], axis=-1)
+
     def support_point(self) -> Any:
         point = as_tensor_variable(self.parts[0].support_point())
         last = point[..., -1:] if point.ndim else point

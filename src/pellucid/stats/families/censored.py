@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.stats.families.composite import Structure
-from pellucid.stats.families.truncated import Bounded
+from pellucid.stats.families.truncated import Bounded, log_between, log_tail
 from pellucid.tensor.arithmetic import ceil, eq, floor, ge, gt, lt, maximum, minimum, switch
+from pellucid.tensor.transcendental import exp
 from pellucid.tensor.types import TensorVariable
 
 
@@ -75,6 +76,14 @@ class Censored(Bounded):
 
     def icdf(self, q: Any) -> Any:
         return self.clip(self.parts[0].quantile(q))
+
+    def mean(self) -> Any:
+        part, below, above = self.parts[0], self.cut_below, self.cut_above
+        inside = exp(log_between(part, below, above))
+        found = switch(inside > 0.0, inside * self.mean_inside(), 0.0)
+        if below is not None:
+            found = found + self.low * exp(log_tail(part, below))
+        return found if above is None else found + self.high * exp(log_tail(part, above, above=True))
 
     def support_point(self) -> Any:
         return self.clip(self.parts[0].support_point())

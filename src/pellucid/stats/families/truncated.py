@@ -24,6 +24,7 @@ from pellucid.stats.families.composite import (
     on_arrays,
     program,
 )
+from pellucid.stats.families.partial_means import mean_between
 from pellucid.stats.parameters import Parameter, ParameterValueError, as_parameter
 from pellucid.tensor.arithmetic import bitwise_or, ceil, eq, ge, gt, isinf, le, lt, maximum, minimum, switch
 from pellucid.tensor.draws import Law, lengths
@@ -85,11 +86,53 @@ class Bounded(Composite):
         return [] if self.low is None or self.high is None or both_known else [le(self.low, self.high)]
 
     def log_below(self, x: TensorVariable, *, above: bool = False) -> TensorVariable:
-        """log P(X <= x) of the part, or log P(X > x), with finite gradients also at infinite constants."""
-        if not isinstance(x, Constant) or not np.isinf(x.data).any():
-            return self.parts[0].log_probability(x, above=above)
-        finite = self.parts[0].log_probability(switch(isinf(x), 0.0, x), above=above)
-        return switch(isinf(x), switch(eq(x > 0, above), -np.inf, 0.0), finite)
+        """log P(X <= x) of the part, or log P(X > x)."""
+        return log_tail(self.parts[0], x, above=above)
+
+    @property
+    def cut_below(self) -> TensorVariable | None:
+        """What the part must be above: the lower bound, or the whole number below; None where it always is."""
+        low = self.low
+        if low is None or self.beyond_support(low, "lower"):
+            return None
+        return ceil(low) - 1.0 if self.discrete else low
+
+    @property
+    def cut_above(self) -> TensorVariable | None:
+        """What the part must be at most; None where it always is."""
+        high = self.high
+        return None if high is None or self.beyond_support(high, "upper") else high
+
+    def beyond_support(self, bound: TensorVariable, side: str) -> bool:
+        """Whether a constant bound cuts nothing off: the cdf may have no derivative there."""
+        if not isinstance(bound, Constant):
+            return False
+        low, high = known_ends(self.parts[0])
+        return bool(np.all(bound.data <= low) if side == "lower" else np.all(bound.data >= high))
+
+    def mean_inside(self) -> Any:
+        """The mean of the part between the bounds."""
+        return mean_between(self.parts[0], self.cut_below, self.cut_above, log_between)
+
+
+def log_tail(part: Any, x: TensorVariable, *, above: bool = False) -> TensorVariable:
+    """log P(X <= x), or log P(X > x), with finite gradients also at infinite constants."""
+    if not isinstance(x, Constant) or not np.isinf(x.data).any():
+        return part.log_probability(x, above=above)
+    finite = part.log_probability(switch(isinf(x), 0.0, x), above=above)
+    return switch(isinf(x), switch(eq(x > 0, above), -np.inf, 0.0), finite)
+
+
+def log_between(part: Any, a: Any, b: Any) -> Any:
+    """log P(a < X <= b), from the tail that keeps its digits; None stands for no bound."""
+    if a is None:
+        return 0.0 if b is None else log_tail(part, b)
+    if b is None:
+        return log_tail(part, a, above=True)
+    under, over = log_tail(part, a), log_tail(part, b)
+    beyond = gt(under, LOG_HALF)
+    far, near = log_tail(part, b, above=True), log_tail(part, a, above=True)
+    return logdiffexp(switch(beyond, near, over), switch(beyond, far, under))
 
 
 def unbounded(label: str, bound: Any) -> bool:
@@ -157,37 +200,12 @@ class Truncated(Bounded):
         ends = low if self.low is None else "lower", high if self.high is None else "upper"
         return Interval("between its bounds", (), 0, *ends, integer=self.discrete)
 
-    @property
-    def cut_below(self) -> TensorVariable | None:
-        """What the part must be above: the lower bound, or the whole number below; None where it always is."""
-        low = self.low
-        if low is None or self.beyond_support(low, "lower"):
-            return None
-        return ceil(low) - 1.0 if self.discrete else low
-
-    @property
-    def cut_above(self) -> TensorVariable | None:
-        """What the part must be at most; None where it always is."""
-        high = self.high
-        return None if high is None or self.beyond_support(high, "upper") else high
-
-    def beyond_support(self, bound: TensorVariable, side: str) -> bool:
-        """Whether a constant bound cuts nothing off: the cdf may have no derivative there."""
-        if not isinstance(bound, Constant):
-            return False
-        low, high = known_ends(self.parts[0])
-        return bool(np.all(bound.data <= low) if side == "lower" else np.all(bound.data >= high))
-
     def log_between(self, a: Any, b: Any) -> Any:
-        """log P(a < X <= b) of the part, from the tail that keeps its digits; None stands for no bound."""
-        if a is None:
-            return 0.0 if b is None else self.log_below(b)
-        if b is None:
-            return self.log_below(a, above=True)
-        under, over = self.log_below(a), self.log_below(b)
-        beyond = gt(under, LOG_HALF)
-        far, near = self.log_below(b, above=True), self.log_below(a, above=True)
-        return logdiffexp(switch(beyond, near, over), switch(beyond, far, under))
+        """log P(a < X <= b) of the part; None stands for no bound."""
+        return log_between(self.parts[0], a, b)
+
+    def mean(self) -> Any:
+        return self.mean_inside()
 
     def inside(self, x: Any, found: Any) -> Any:
         """`found` between the bounds, and -inf outside."""
