@@ -56,7 +56,16 @@ def grouped_counts(pm, pt):
     return model
 
 
-OWN = (counts_without_parameters, thousand_variables, grouped_answers, grouped_counts)
+def changing_counts(pm, pt):
+    """Counts with a predictor, as data that may be set anew."""
+    rng = np.random.default_rng(4)
+    with pm.Model() as model:
+        y, x = pm.Data("y_data", rng.poisson(3, size=10_000)), pm.Data("x", rng.normal(size=10_000))
+        pm.Poisson("y", pt.exp(pm.Normal("a") + pm.Normal("b") * x), observed=y)
+    return model
+
+
+OWN = (changing_counts, counts_without_parameters, thousand_variables, grouped_answers, grouped_counts)
 MODELS = {**models.MODELS, **{build.__name__: build for build in OWN}}
 SHOWN = {    # passes, and the models that show best what they do
     "statistics": ("radon", "large_hierarchy", "varying_effects", "counts_without_parameters"),
@@ -68,6 +77,7 @@ SHOWN = {    # passes, and the models that show best what they do
     "stabilize": ("item_response", "mixture"),
     "linear": ("logistic", "gaussian_process"),
     "loops": ("autoregression",),
+    "bind": ("changing_counts",),
     "twins": ("logistic", "item_response", "grouped_answers"),
     "fusion": ("stochastic_volatility", "item_response"),
     "rows": ("logistic",),

@@ -21,6 +21,7 @@ PASSES: dict[str, str] = {
     "expand": "composite ops become the ops that they are made of",
     "segments": "data are sorted by a constant index, so that each group is one loop and its sum a register",
     # of native code
+    "bind": "what depends on shared data alone is computed when a density is bound to them",
     "twins": "softplus and sigmoid of one vector share their exponential",
     "fusion": "what is computed over the same elements shares a loop",
     "split": "what adds to scattered places waits for a loop of its own, so that costly functions are vectorised",

@@ -3,9 +3,11 @@
 import mpmath
 import numpy as np
 import pytest
+import scipy.stats
 
 import pellucid as pm
 import pellucid.tensor as pt
+from pellucid.compile.callback import density_function
 from pellucid.compile.numpy import evaluate
 from pellucid.diff import grad
 from pellucid.rewrite.passes import NEEDED, PASSES, switched_off
@@ -86,3 +88,26 @@ def test_softplus_and_sigmoid_together_are_as_accurate_as_apart():
         assert np.isnan(found[np.isnan(given)]).all()
         # An exponential, a sum and a quotient (or a logarithm): four roundings.
         np.testing.assert_allclose(found[~np.isnan(given)], wanted, rtol=4 * 2.0**-52, atol=1e-320)
+
+
+def test_what_depends_on_shared_data_alone_is_computed_when_they_are_bound():
+    counts, predictor = RNG.poisson(3, 200), RNG.normal(size=200)
+    with pm.Model() as model:
+        y, x = pm.Data("y_data", counts), pm.Data("x", predictor)
+        a, b = pm.Normal("a"), pm.Normal("b")
+        pm.Poisson("y", pt.exp(a + b * x), observed=y)
+    assert model.density().compile_report()["passes"]["bind"] == 1
+    with pm.without_passes("bind"):
+        plain = model.density()
+        plain.compile()
+    assert "bind" not in plain.compile_report()["passes"]
+    point = np.array([0.3, -0.2])
+    for length in (200, 50):  # data of another length are bound anew, and nothing is compiled
+        with model:
+            pm.set_data({"y_data": counts[:length] + 1, "x": predictor[:length]})
+        found = density_function(model.density().compile(), 2)(point)
+        for u, v in zip(found, density_function(plain.compile(), 2)(point), strict=True):
+            np.testing.assert_allclose(u, v, rtol=1e-12)
+        y, mu = counts[:length] + 1, np.exp(point[0] + point[1] * predictor[:length])
+        logp = scipy.stats.poisson.logpmf(y, mu).sum() + scipy.stats.norm.logpdf(point).sum()
+        assert found[0] == pytest.approx(logp, rel=1e-12)

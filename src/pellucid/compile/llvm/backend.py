@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.compile import numpy as interpreter
 from pellucid.compile.llvm import blas, jit
 from pellucid.compile.llvm.address import address_of
+from pellucid.compile.llvm.bound import bound
 from pellucid.compile.llvm.lower import Extent, NotCompilable, expand_all
 from pellucid.compile.llvm.module import Module, Slot, describe_plan, write_module
 from pellucid.compile.llvm.scalar import TYPES
@@ -96,9 +97,11 @@ class Native:
         clock = time.perf_counter
         start = clock()
         check_compilable(inputs, outputs)
-        lowered, shared = expand_all(outputs), 0
+        lowered, done = expand_all(outputs), {}
+        if density and is_on("bind"):
+            lowered, done["bind"] = bound(inputs, lowered)
         if is_on("twins"):
-            lowered, shared = twins(lowered)
+            lowered, done["twins"] = twins(lowered)
         # An output that is a root, or that occurs twice, is copied in Python.
         computed = list(dict.fromkeys(v for v in lowered if v.owner is not None))
         self.module: Module = write_module(list(inputs), computed, density=density)
@@ -119,8 +122,7 @@ class Native:
             "backend": "llvm", "plan_and_write": written - start, "compile_and_link": clock() - written,
             **self.library.report, **describe_plan(self.module),
         }  # fmt: skip
-        if shared:
-            self.report["passes"] = {"twins": shared, **self.module.passes}
+        self.report["passes"] = {n: count for n, count in done.items() if count} | self.module.passes
 
     def shared_arrays(self) -> list[tuple[int, np.ndarray]]:
         """The current values of shared variables, with their places in the table."""
