@@ -53,7 +53,7 @@ def mixture() -> dict:
     """1,000 draws from three normal components that overlap."""
     rng = np.random.default_rng(3)
     component = rng.choice(3, p=[0.3, 0.45, 0.25], size=1000)
-    return {"y": rng.normal(np.array([-2.5, 0.0, 3.0])[component], np.array([0.8, 0.6, 1.2])[component])}
+    return {"y": rng.normal(np.array([-3.0, 0.0, 3.0])[component], np.array([0.9, 0.8, 1.0])[component])}
 
 
 def varying_effects() -> dict:

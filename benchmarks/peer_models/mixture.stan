@@ -10,8 +10,8 @@ parameters {
 model {
   vector[3] log_weights = log(weights);
   weights ~ dirichlet(rep_vector(2, 3));
-  means ~ normal(0, 5);
-  sigmas ~ normal(0, 2);
+  means ~ normal([-3, 0, 3]', 1);
+  sigmas ~ std_normal();
   for (n in 1:1000) {
     vector[3] each = log_weights;
     for (k in 1:3)

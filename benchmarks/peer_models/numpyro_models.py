@@ -72,8 +72,8 @@ def mixture(y):
     """Three normal components with means in order: a normal prior on each mean, and the order as a constraint."""
     weights = sample("weights", dist.Dirichlet(jnp.full(3, 2.0)))
     means = sample("means", dist.ImproperUniform(dist.constraints.ordered_vector, (), (3,)))
-    numpyro.factor("means_prior", dist.Normal(0, 5).log_prob(means).sum())
-    sigmas = sample("sigmas", dist.HalfNormal(2).expand([3]))
+    numpyro.factor("means_prior", dist.Normal(jnp.array([-3.0, 0, 3]), 1).log_prob(means).sum())
+    sigmas = sample("sigmas", dist.HalfNormal(1).expand([3]))
     components = dist.Normal(means, sigmas)
     sample("y", dist.MixtureSameFamily(dist.Categorical(weights), components), obs=y)
 
