@@ -17,6 +17,8 @@ class SharedVariable(TensorVariable):
     __slots__ = ("container",)
 
     has_value = True
+    moving = False
+    """Whether the value changes without `set_value`, and between bindings of compiled code."""
 
     def __init__(self, value: Any, name: str | None = None, shape: Sequence[int | None] | None = None):
         array = np.array(value)
@@ -33,6 +35,14 @@ class SharedVariable(TensorVariable):
         """Replace the value by one of the same dtype, rank and static shape."""
         array = check_value(self, value)
         self.container[:] = [array if borrow else array.copy()]
+
+
+class MovingVariable(SharedVariable):
+    """A shared variable whose array is written to while compiled code is bound to it: nothing of it may be kept."""
+
+    __slots__ = ()
+
+    moving = True
 
 
 def check_value(v: TensorVariable, value: Any) -> np.ndarray:

@@ -42,7 +42,7 @@ def bound(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[list
     of_data: set[Variable] = set()
     for node in nodes:
         roots = [v for v in node.inputs if v.owner is None]
-        known = all(v.has_value and isinstance(v.type, TensorType) and v not in given for v in roots)
+        known = all(v not in given and stays(v) for v in roots)
         inner = all(v in of_data for v in node.inputs if v.owner is not None)
         if node.inputs and known and inner and not isinstance(node.op, Draw):
             of_data.update(v for v in node.outputs if isinstance(v.type, TensorType))
@@ -50,6 +50,11 @@ def bound(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[list
     wanted = [v for v in dict.fromkeys([*read, *outputs]) if v in of_data and is_work(v)]
     new: dict[Variable, Variable] = {v: Bound(v) for v in wanted}
     return (replace_all(outputs, new) if new else list(outputs)), len(new)
+
+
+def stays(v: Variable) -> bool:
+    """Whether a root has a value that stays what it is while compiled code is bound to it."""
+    return v.has_value and isinstance(v.type, TensorType) and not getattr(v, "moving", False)
 
 
 def is_work(v: Variable) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pellucid.compile.callback import compile_density, density_function, release
 from pellucid.compile.llvm import blas
 from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernels
-from pellucid.compile.shared import SharedVariable
+from pellucid.compile.shared import MovingVariable
 from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
@@ -124,8 +124,8 @@ class CompoundDensity(Part):
             for v, (_, _, a, b) in zip(rest, self.rest.parts, strict=True)
         ]
         self.spread = np.concatenate([np.ones(self.d), *(1.0 - w for w in whole)])
-        self.q = SharedVariable(np.zeros(self.d), "q", (self.d,))
-        self.z = SharedVariable(np.zeros(self.n), "z", (self.n,))
+        self.q = MovingVariable(np.zeros(self.d), "q", (self.d,))
+        self.z = MovingVariable(np.zeros(self.n), "z", (self.n,))
         x, outputs = self.derive_parts(total(model))
         self.nuts = compile_density([x[0]], rewrite_graph(outputs[0]), backend) if self.d else None
         self.others = compile_density([x[1]], rewrite_graph(outputs[1]), backend)
