@@ -9,6 +9,7 @@ import pellucid.tensor as pt
 from pellucid.compile.numpy import evaluate
 from pellucid.diff import grad
 from pellucid.graph.traverse import toposort
+from pellucid.rewrite import squares
 from pellucid.rewrite.passes import without_passes
 from pellucid.rewrite.pipeline import rewrite_graph
 from pellucid.rewrite.statistics import statistics
@@ -81,6 +82,13 @@ def test_data_far_from_zero_lose_nothing(grouped):
             slopes[g if grouped else 0] -= 2 * gap / mpmath.mpf(1e-3)
     assert value == pytest.approx(exact, rel=1e-13)
     np.testing.assert_allclose(slope, [float(v) for v in slopes], rtol=1e-10)  # sums of both signs
+
+
+def test_many_data_are_factored_in_parts(monkeypatch):
+    monkeypatch.setattr(squares, "ROWS", 64)
+    total = pt.sum(normal(a + b * X + pt.dot(DESIGN, w), s))
+    found, wanted = evaluate([*statistics([total]), total], {v: POINT[v] for v in (a, b, s, w)})
+    assert found == pytest.approx(float(wanted), rel=1e-12)
 
 
 def test_a_perfect_fit_keeps_its_small_residuals():

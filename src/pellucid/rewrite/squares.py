@@ -27,6 +27,9 @@ from pellucid.tensor.types import Constant
 MOST_COLUMNS = 6
 """How many columns there may be where each group has a matrix, whose products are written out."""
 
+ROWS = 2**16
+"""How many data are factored at a time."""
+
 LARGEST = 1e140
 """The largest number whose square may still be added up."""
 
@@ -260,7 +263,7 @@ def at_once(linear: Linear, weights: Any, below: Sequence[Any]) -> Any:
     shifted(linear, np.asarray(np.mean(linear.data)), ())
     ones = [np.ones((linear.size, 1))] if linear.shift else []
     columns = [*ones, *(c[:, None] for c, _ in linear.columns), *(b for b, _ in linear.blocks), linear.data[:, None]]
-    factor: Any = np.linalg.qr(np.reshape(weights, (-1, 1)) * np.hstack(columns), mode="r")
+    factor = triangle([*columns, np.broadcast_to(np.reshape(weights, (-1, 1)), (linear.size, 1))])
     total: Any = Constant(np.ascontiguousarray(factor[:, -1]))
     at = 0
     for parameter in (*linear.shift, *(p for _, p in linear.columns)):
@@ -270,6 +273,15 @@ def at_once(linear: Linear, weights: Any, below: Sequence[Any]) -> Any:
         total = add(total, matvec(factor[:, at : at + block.shape[1]], parameter))
         at += block.shape[1]
     return sum_(sqr(scaled(total, below)))
+
+
+def triangle(columns: Sequence[np.ndarray]) -> Any:
+    """The triangular factor of columns times the last of them, some rows at a time: large data are not copied whole."""
+    factor: Any = np.empty((0, sum(c.shape[1] for c in columns) - 1))
+    for at in range(0, len(columns[0]), ROWS):
+        *parts, weights = (c[at : at + ROWS] for c in columns)
+        factor = np.linalg.qr(np.vstack([factor, weights * np.hstack(parts)]), mode="r")
+    return factor
 
 
 def matvec(matrix: np.ndarray, vector: Any) -> Any:
