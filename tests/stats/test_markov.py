@@ -1,5 +1,6 @@
 """Markov chains of states: against a product of probabilities, enumeration and draws."""
 
+import pickle
 from itertools import product
 
 import numpy as np
@@ -58,3 +59,19 @@ def test_bad_arguments():
         pm.DiscreteMarkovChain.dist(P, init_dist=pm.Normal.dist(), steps=2)
     with pytest.raises(Exception, match="probabilities"):
         pm.logp(pm.DiscreteMarkovChain.dist([[0.5, 0.6], [0.5, 0.5]], steps=1), [0, 0]).eval()
+
+
+def test_a_sampled_model_without_its_states_has_a_pickle():
+    with pm.Model() as model:
+        moves = pm.Dirichlet("moves", np.ones((2, 2)))
+        states = pm.DiscreteMarkovChain("states", P=moves, steps=4, init_dist=pm.Categorical.dist([0.5, 0.5]))
+        pm.Normal("y", 3.0 * states, 1.0, observed=np.array([0.1, 2.9, 3.2, 0.3, -0.2]))
+    marginal = pm.marginalize(model, ["states"])
+    with marginal:
+        trace = pm.sample(5, tune=5, chains=1, progressbar=False, random_seed=1)
+        pm.recover_marginals(trace)
+    again = pickle.loads(pickle.dumps(marginal))  # noqa: S301
+    point = marginal.initial_point()
+    assert again.compile_logp()(point) == pytest.approx(marginal.compile_logp()(point), rel=1e-14)
+    for compiled in (marginal.compile_logp(), marginal.compile_dlogp()):
+        np.testing.assert_allclose(pickle.loads(pickle.dumps(compiled))(point), compiled(point), rtol=1e-14)  # noqa: S301
