@@ -41,12 +41,13 @@ class DeferredTree:
     (1, 1, [('posterior', 1)], True)
     """
 
-    __slots__ = ("_draft", "_make", "_tree")
+    __slots__ = ("_draft", "_make", "_memory", "_tree")
 
     def __init__(self, make: Callable[[], Any], draft: Any):
         object.__setattr__(self, "_make", make)
         object.__setattr__(self, "_draft", draft)
         object.__setattr__(self, "_tree", None)
+        object.__setattr__(self, "_memory", None)
 
     @property
     def __class__(self) -> type:  # what `isinstance` asks when the type itself does not match
@@ -76,6 +77,12 @@ def made(deferred: Any) -> Any:
         object.__setattr__(deferred, "_draft", None)
         object.__setattr__(deferred, "_make", None)
     return deferred._tree
+
+
+def remembering(deferred: DeferredTree, memory: object) -> DeferredTree:
+    """A result that knows where its chains ended; its copies do not."""
+    object.__setattr__(deferred, "_memory", memory)
+    return deferred
 
 
 def read(result: Any) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.traverse import as_list
-from pellucid.inference.chains import ChainResults
+from pellucid.inference.chains import ChainResults, Plan, Watcher
 from pellucid.inference.deferred import DeferredTree
+from pellucid.inference.kernel import ITERATIONS_DONE
 from pellucid.inference.trace import draft, grow
 from pellucid.model.context import here
 from pellucid.model.density import Layout
@@ -46,6 +47,35 @@ class Run:
     warmup_unconstrained: dict[str, np.ndarray] = field(default_factory=dict)
     warmup_statistics: dict[str, np.ndarray] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Memory(Watcher):
+    """What a run must know to go on: its settings, and the states that its chains ended in.
+
+    Attributes
+    ----------
+    settings : Settings
+    coordinates : dict
+        The shapes of the value variables, in order.
+    states : list of ndarray, or None
+        None where chains ended at different iterations.
+    """
+
+    def __init__(self, settings: Any, density: Layout):
+        self.settings, self.coordinates = settings, coordinates(density)
+        self.states: list[np.ndarray] | None = None
+
+    def look(self, plan: Plan) -> bool:
+        return False
+
+    def end(self, plan: Plan) -> None:
+        if (plan.progress[:, ITERATIONS_DONE] == plan.tune + plan.count).all():
+            self.states = [plan.pack(chain) for chain in range(plan.chains)]
+
+
+def coordinates(density: Layout) -> dict[str, list[int]]:
+    """The shapes of the value variables, in order."""
+    return {name: list(shape) for name, shape in zip(density.names, density.shapes, strict=True)}
 
 
 def longest(completed: np.ndarray) -> tuple[list[int], int]:

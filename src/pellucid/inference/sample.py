@@ -19,7 +19,7 @@ from pellucid.graph.lazy import later
 from pellucid.inference import kernel
 from pellucid.inference.chains import ChainResults, Watcher, compiled_sampler, run_chains
 from pellucid.inference.chains import Progress as ChainState
-from pellucid.inference.deferred import DeferredTree
+from pellucid.inference.deferred import DeferredTree, remembering
 from pellucid.inference.diagnose import check, log_warnings
 from pellucid.inference.hamiltonian.rng import chain_keys
 from pellucid.inference.memory import bytes_of_draws, machine_memory, warn_of_memory
@@ -34,7 +34,7 @@ from pellucid.inference.options import (
     step_settings,
 )
 from pellucid.inference.progress import ChainProgress, Progress
-from pellucid.inference.result import Run, Trace, as_tree, collect
+from pellucid.inference.result import Memory, Run, Trace, as_tree, collect
 from pellucid.inference.starts import find_starts
 from pellucid.inference.steps.methods import NUTS, GradientMethod, StepMethod, assign, methods_by_name
 from pellucid.inference.trace import preload
@@ -44,12 +44,13 @@ from pellucid.model.model import Model
 from pellucid.stats import as_seed
 
 if TYPE_CHECKING:  # what many runs need nothing of
-    from pellucid.inference import divergences, rules, watch
+    from pellucid.inference import divergences, extension, rules, watch
     from pellucid.inference import store as stores
     from pellucid.inference.steps import compound
     from pellucid.model import check as checks
 else:
-    divergences, rules, stores, watch = later("pellucid.inference", "divergences rules store watch")
+    divergences, extension = later("pellucid.inference", "divergences extension")
+    rules, stores, watch = later("pellucid.inference", "rules store watch")
     (compound,) = later("pellucid.inference.steps", "compound")
     (checks,) = later("pellucid.model", "check")
 
@@ -131,9 +132,10 @@ def sample(
         chains then run at the same time, whatever `cores` says.
     trace : path, optional
         Where to write draws while they are made, as a Zarr store; a process that is killed loses at most a second's.
-    resume : path, optional
+    resume : path or result, optional
         Such a store, whose run is to go on as if nothing had happened; its draws, tuning, chains and seed are used.
-        With larger `draws` it is extended.
+        With larger `draws` it is extended. Or the result of a finished run, to which as many `draws` more are appended,
+        those that it would have gone on to make; what was computed from its draws meanwhile is left out.
     callback : callable, optional
         ``callback(trace=..., draw=...)`` sees, at most ten times a second, the array of a chain's draws and its newest
         one; KeyboardInterrupt raised in it ends the run.
@@ -204,10 +206,8 @@ def sample(
         needed = bytes_of_draws(owner, engine.density, settings.draws, settings.chains, var_names)
         warn_of_memory(needed, machine_memory())
     store = open_store(trace, resume, owner, engine, var_names)
-    states = None
-    if store is not None and resume is not None:
-        settings = settings.resumed(store.resume(draws))
-        states = store.states()
+    others = {"until": until, "callback": callback, "return_inferencedata=False": not return_inferencedata}
+    settings, states, earlier = going_on(settings, draws, resume, store, engine, others)
     if states is None:
         starts = find_starts(
             owner, engine.density, engine.evaluate, settings=settings, initvals=initvals, init=start,
@@ -215,16 +215,13 @@ def sample(
         )  # fmt: skip
     else:
         starts = np.zeros((settings.chains, engine.density.size))
-    watchers: list[Watcher] = [watch.RuleWatcher(rule)] if rule is not None else []
-    watchers += [watch.CallbackWatcher(callback)] if callback is not None else []
-    if store is not None:
-        watchers.append(store)
-        if resume is None:
-            store.create(settings.remembered())
-    results = engine.run(starts, settings, watch.Watchers(watchers) if watchers else None, states)
+    memory = Memory(settings, engine.density)
+    results = engine.run(starts, settings, watching(rule, callback, memory if store is None else store), states)
     if store is not None:
         store.finish(attributes(settings, time.perf_counter() - begun, results))
         found = store.collect()
+    elif earlier is not None:
+        found = collect(owner, engine.density, earlier.new_part(results), earlier.names)
     else:
         found = collect(owner, engine.density, results, var_names)
     found.attributes = attributes(settings, time.perf_counter() - begun, results)
@@ -232,7 +229,37 @@ def sample(
         report_convergence(found)
     if store is not None:
         return DeferredTree(partial(stores.open_run, store.path), None)
-    return as_tree(found, idata_kwargs or {}) if return_inferencedata else Trace(found.posterior, found.statistics)
+    if not return_inferencedata:
+        return Trace(found.posterior, found.statistics)
+    tree = remembering(as_tree(found, idata_kwargs or {}), memory)
+    return tree if earlier is None else earlier.joined(tree)
+
+
+def going_on(
+    settings: Settings,
+    draws: int | None,
+    resume: Any,
+    store: stores.RunStore | None,
+    engine: Engine,
+    others: Mapping[str, Any],
+) -> tuple[Settings, Sequence[np.ndarray] | None, extension.EarlierRun | None]:
+    """The settings and states of a run that goes on, and its result if that is in memory; a new store is made."""
+    if store is None and resume is not None:
+        earlier = extension.EarlierRun(resume, engine.density)
+        earlier.refuse(others)
+        return earlier.resumed(settings), earlier.states, earlier
+    if store is not None and resume is not None:
+        return settings.resumed(store.resume(draws)), store.states(), None
+    if store is not None:
+        store.create(settings.remembered())
+    return settings, None, None
+
+
+def watching(rule: rules.StoppingRule | None, callback: Any, keeper: Watcher) -> Watcher:
+    """All that looks at a run."""
+    found: list[Watcher] = [watch.RuleWatcher(rule)] if rule is not None else []
+    found += [watch.CallbackWatcher(callback)] if callback is not None else []
+    return watch.Watchers([*found, keeper]) if found else keeper
 
 
 def open_store(
@@ -242,10 +269,10 @@ def open_store(
     if trace is not None and resume is not None:
         raise ValueError("trace= begins a new run, resume= goes on with one: give one of them.")
     path = trace if trace is not None else resume
-    if path is None:
+    if path is None or (trace is None and type(path) is DeferredTree):
         return None
     if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"trace and resume are paths of Zarr stores, not {path!r}.")
+        raise TypeError(f"trace and resume are paths of Zarr stores (resume may be a result), not {path!r}.")
     return stores.RunStore(path, model, engine.density, var_names)
 
 

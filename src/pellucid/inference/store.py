@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.inference import kernel as sampler
 from pellucid.inference.chains import Plan, Watcher
-from pellucid.inference.result import Run, data_groups, longest, wanted
+from pellucid.inference.result import Run, coordinates, data_groups, longest, wanted
 from pellucid.inference.trace import to_datatree
 from pellucid.model.dims import coords_of
 from pellucid.model.outputs import evaluate_draws
@@ -209,11 +209,6 @@ class RunStore(Watcher):
 def iterations(state: np.ndarray) -> int:
     """The iterations that a chain had made in a state."""
     return int(state[: 8 * sampler.PROGRESS_CELLS].view(np.int64)[sampler.ITERATIONS_DONE])
-
-
-def coordinates(density: Layout) -> dict[str, list[int]]:
-    """The shapes of the value variables, in order."""
-    return {name: list(shape) for name, shape in zip(density.names, density.shapes, strict=True)}
 
 
 def blank(dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
