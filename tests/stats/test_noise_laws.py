@@ -112,3 +112,23 @@ def test_tiny_probabilities_wait_for_long():
 def test_no_rows_and_no_elements():
     assert run("normal", (0.0, 1.0), 0, 5)[1].shape == (0, 5)
     assert run("normal", (0.0, 1.0), 5, 0)[1].shape == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "law"),
+    [
+        ("gamma", (0.7, 2.0), stats.gamma(0.7, 0, 2)),
+        ("invgamma", (3.0, 2.0), stats.invgamma(3, 0, 2)),
+        ("t", (5.0, 1.0, 2.0), stats.t(5, 1, 2)),
+        ("t", (0.5, 1.0, 2.0), stats.t(0.5, 1, 2)),
+        ("chisquare", (3.0,), stats.chi2(3)),
+        ("gengamma", (3.0, 2.0, 1.5), stats.gengamma(1.5, 2, 0, 1.5)),
+    ],
+)
+def test_laws_made_of_many_gamma_numbers(name, parameters, law):
+    model, found = run(name, parameters)
+    assert stats.kstest(found.ravel(), law.cdf).pvalue > 1e-3
+    one, several = (model([np.full(ROWS, parameters[0])], ROWS, 1, threads=n)[0] for n in (1, 5))
+    np.testing.assert_array_equal(one, several)
+    with pytest.raises(ValueError, match=r"< 0|<= 0"):
+        run(name, (-1.0, *parameters[1:]), 2, 50)

@@ -102,6 +102,8 @@ def test_few_standard_numbers_are_those_of_numpy():
             np.testing.assert_array_equal(getattr(plain, kind)(size), getattr(ours, kind)(size))
     np.testing.assert_array_equal(plain.standard_normal(5, "float32"), ours.standard_normal(5, "float32"))
     np.testing.assert_array_equal(plain.random(out=np.empty(3)), ours.random(out=np.empty(3)))
+    np.testing.assert_array_equal(plain.standard_gamma([0.5, 2.0], (3, 2)), ours.standard_gamma([0.5, 2.0], (3, 2)))
+    np.testing.assert_array_equal(plain.standard_gamma([0.5, 2.0]), ours.standard_gamma([0.5, 2.0]))
     np.testing.assert_array_equal(Block(5, 1).noise("random", (4,)), Block(5, 1).generator().random(4))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.compile.llvm.noise import standard_noise
+from pellucid.compile.llvm.noise import standard_gamma, standard_noise
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import toposort
 from pellucid.tensor.draws import Draw, RngVariable
@@ -106,9 +106,13 @@ class BlockGenerator(np.random.Generator):
         shape: tuple[int, ...] = () if size is None else tuple(np.atleast_1d(size).tolist())
         if not self.block.is_many(shape):
             return None
+        return standard_noise(kind, self.next_key(), shape)
+
+    def next_key(self) -> int:
+        """A key for one call: the first has that of the block."""
         key = stream_key(self.block.key, self.calls) if self.calls else self.block.key
         self.calls += 1
-        return standard_noise(kind, key, shape)
+        return key
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> Any:
         """As NumPy's; many numbers are never 0."""
@@ -126,6 +130,15 @@ class BlockGenerator(np.random.Generator):
         """As NumPy's, and by inversion for many numbers."""
         found = self.many("standard_exponential", size) if out is None and np.dtype(dtype) == np.float64 else None
         return super().standard_exponential(size, dtype, method, out) if found is None else found
+
+    def standard_gamma(self, shape: Any, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """As NumPy's, and side by side for many numbers."""
+        wanted: tuple[int, ...] = np.shape(shape) if size is None else tuple(np.atleast_1d(size).tolist())
+        if out is not None or np.dtype(dtype) != np.float64 or not self.block.is_many(wanted):
+            return super().standard_gamma(shape, size, dtype, out)
+        if np.any(np.asarray(shape) < 0):
+            raise ValueError("shape < 0")
+        return standard_gamma(self.next_key(), np.broadcast_to(shape, wanted))
 
 
 def as_seed(random_seed: Any) -> int:

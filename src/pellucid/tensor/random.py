@@ -60,6 +60,21 @@ def refuse_improper(name: str) -> Any:
     raise ValueError(f"{name} is improper: it has no random draws. Use a proper prior where draws are needed")
 
 
+def gamma_sample(rng: np.random.Generator, size: tuple[int, ...], alpha: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Gamma numbers of a shape and a scale; many are made side by side, which NumPy's `gamma` cannot."""
+    if np.any(scale < 0):
+        raise ValueError("scale < 0")
+    return scale * rng.standard_gamma(alpha, size)
+
+
+def standard_t_sample(rng: np.random.Generator, size: tuple[int, ...], nu: np.ndarray) -> np.ndarray:
+    """A normal number over the root of an independent chi-squared number divided by its degrees of freedom."""
+    if np.any(nu <= 0):
+        raise ValueError("df <= 0")
+    with np.errstate(all="ignore"):
+        return rng.standard_normal(size) / np.sqrt(rng.standard_gamma(nu / 2.0, size) / (nu / 2.0))
+
+
 normal_law = law("normal", "mu sigma", scaled("standard_normal", lambda _xp, z: z, "sigma"))
 half_normal_law = law("halfnormal", "loc sigma", scaled("standard_normal", lambda xp, z: xp.abs(z), "sigma"))
 lognormal_law = law(
@@ -82,10 +97,10 @@ exponential_law = law(
     "scale",
     FromNoise("standard_exponential", lambda _xp, e, scale: scale * e, **not_negative("scale", 0)),
 )
-gamma_law = law("gamma", "alpha scale", lambda rng, size, alpha, scale: rng.gamma(alpha, scale, size))
-inverse_gamma_law = law("invgamma", "alpha beta", lambda rng, size, alpha, beta: beta / rng.gamma(alpha, 1.0, size))
+gamma_law = law("gamma", "alpha scale", gamma_sample)
+inverse_gamma_law = law("invgamma", "alpha beta", lambda rng, size, alpha, beta: beta / rng.standard_gamma(alpha, size))
 beta_law = law("beta", "alpha beta", lambda rng, size, alpha, beta: rng.beta(alpha, beta, size))
-student_t_law = law("t", "nu mu sigma", lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size))
+student_t_law = law("t", "nu mu sigma", lambda rng, size, nu, mu, sigma: mu + sigma * standard_t_sample(rng, size, nu))
 cauchy_law = law("cauchy", "alpha beta", scaled("random", lambda xp, u: xp.tan(math.pi * (u - 0.5)), "beta"))
 half_cauchy_law = law("halfcauchy", "loc beta", scaled("random", lambda xp, u: xp.tan(math.pi / 2 * u), "beta"))
 laplace_law = law(
@@ -103,7 +118,7 @@ weibull_law = law(
     ),
 )
 pareto_law = law("pareto", "b scale", FromNoise("standard_exponential", lambda xp, e, b, scale: scale * xp.exp(e / b)))
-chisquare_law = law("chisquare", "df", lambda rng, size, df: rng.chisquare(df, size))
+chisquare_law = law("chisquare", "df", lambda rng, size, df: 2.0 * rng.standard_gamma(df / 2.0, size))
 von_mises_law = law("vonmises", "mu kappa", lambda rng, size, mu, kappa: rng.vonmises(mu, kappa, size))
 wald_law = law("wald", "mean scale loc", lambda rng, size, mean, scale, loc: loc + rng.wald(mean, scale, size))
 triangular_law = law(
@@ -115,7 +130,9 @@ truncated_exponential_law = law(
     FromNoise("random", lambda xp, u, b, loc, scale: loc - scale * xp.log1p(u * xp.expm1(-b))),
 )
 generalized_gamma_law = law(
-    "gengamma", "alpha p lambd", lambda rng, size, alpha, p, lambd: lambd * rng.gamma(alpha / p, 1.0, size) ** (1 / p)
+    "gengamma",
+    "alpha p lambd",
+    lambda rng, size, alpha, p, lambd: lambd * rng.standard_gamma(alpha / p, size) ** (1 / p),
 )
 bernoulli_law = law(
     "bernoulli",
@@ -131,7 +148,7 @@ bernoulli_law = law(
 binomial_law = law("binomial", "n p", lambda rng, size, n, p: rng.binomial(whole(n), p, size), dtype="int64")
 poisson_law = law("poisson", "mu", lambda rng, size, mu: rng.poisson(mu, size), dtype="int64")
 negative_binomial_law = law(
-    "nbinom", "n p", lambda rng, size, n, p: rng.poisson(rng.gamma(n, (1.0 - p) / p, size)), dtype="int64"
+    "nbinom", "n p", lambda rng, size, n, p: rng.poisson(gamma_sample(rng, size, n, (1.0 - p) / p)), dtype="int64"
 )
 integers_law = law("integers", "low high", lambda rng, size, low, high: rng.integers(low, high, size), dtype="int64")
 discrete_uniform_law = law(
@@ -143,7 +160,7 @@ discrete_uniform_law = law(
 overdispersed_law = law(
     "negative_binomial",
     "mu alpha",
-    lambda rng, size, mu, alpha: rng.poisson(rng.gamma(alpha, mu / alpha, size)),
+    lambda rng, size, mu, alpha: rng.poisson(gamma_sample(rng, size, alpha, mu / alpha)),
     dtype="int64",
 )
 geometric_law = law(

@@ -63,3 +63,26 @@ def test_directions_are_uniform_and_radii_are_those_of_pairs():
     assert stats.chisquare(np.histogram(angle, 64, (-np.pi, np.pi))[0]).pvalue > 1e-3  # no seams between the octants
     assert stats.kstest((first**2 + second**2) / 2, "expon").pvalue > 1e-3
     assert abs(stats.spearmanr(angle, first**2 + second**2).statistic) < 5 / np.sqrt(angle.size)
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.5, 1.0, 1.5, 4.0, 50.0, 1e7])
+def test_gamma_numbers_follow_their_law(shape):
+    numbers = noise.standard_gamma(int.from_bytes(b"a hash", "big"), np.full(200_000, shape))
+    assert stats.kstest(numbers, stats.gamma(shape).cdf).pvalue > 1e-3  # a fixed key: passes for ever
+    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 5 / np.sqrt(numbers.size)
+
+
+def test_python_and_machine_code_make_the_same_gamma_numbers():
+    shapes = np.tile([0.3, 1.0, 1.2, 7.0, 1e4], 40)
+    plain = np.empty_like(shapes)
+    noise.fill_gamma(5, shapes, plain, shapes.size)
+    assert (plain < 0).any()  # what fails is made again
+    noise.fill_gamma_again(5, shapes, plain, shapes.size)
+    noise.shrink_gamma(5, shapes, plain, shapes.size)
+    np.testing.assert_allclose(noise.standard_gamma(5, shapes), plain, rtol=1e-12)
+
+
+def test_gamma_numbers_of_extreme_shapes():
+    found = noise.standard_gamma(3, np.array([0.0, np.nan, np.inf, 1e-300, 1e300, 5e-324]))
+    np.testing.assert_allclose(found, [0.0, np.nan, np.inf, 0.0, 1e300, 0.0])
+    assert noise.standard_gamma(3, np.empty((0, 4))).shape == (0, 4)

@@ -10,7 +10,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.compile.llvm.box_muller import C2, C4, C6, C8, C10, C12, C14, HALF_PI, S3, S5, S7, S9, S11, S13
+from pellucid.compile.llvm.box_muller import (
+    C2,
+    C4,
+    C6,
+    C8,
+    C10,
+    C12,
+    C14,
+    HALF_PI,
+    S3,
+    S5,
+    S7,
+    S9,
+    S11,
+    S13,
+    sine_of_half,
+)
 from pellucid.compile.llvm.kernel_language import (
     Array,
     CompiledKernel,
@@ -107,10 +123,59 @@ def fill_normal_pairs(key: i64, first: Array, second: Array, n: i64) -> None:
         second[i] = along if turned else across
 
 
+@kernel(inline=True)
+def gamma_attempt(shape: f64, count: i64) -> f64:
+    """A gamma number of a shape of at least 1, or -1 where the attempt fails, of three counts from this one on.
+
+    By Marsaglia and Tsang (2000), "A simple method for generating gamma variables"; at most one in twenty fails.
+    """
+    radius = math.sqrt(-2.0 * log_of_unit(unit(word(count))))
+    angle = (unit(word(wrapping_add(count, 1))) - 0.5) * HALF_PI
+    sine = sine_of_half(angle)
+    x = radius * (1.0 - 2.0 * sine * sine)
+    d = shape - 1.0 / 3.0
+    v = 1.0 + x / math.sqrt(9.0 * d)
+    cube = v * v * v
+    u = unit(word(wrapping_add(count, 2)))
+    surely = 1.0 - 0.0331 * x * x * x * x - u
+    perhaps = 0.5 * x * x + d * (1.0 - cube + log_of_unit(max(cube, 1e-300))) - log_of_unit(u)
+    return d * cube if min(max(surely, perhaps), v) > 0.0 else -1.0
+
+
+@kernel
+def fill_gamma(key: i64, shapes: Array, out: Array, n: i64) -> None:
+    """Write `n` gamma numbers of as many shapes, or -1 where the first attempt fails; of a shape below 1, one above."""
+    for i in range(n):
+        shape = shapes[i]
+        out[i] = gamma_attempt(shape + 1.0 if shape < 1.0 else shape, wrapping_add(key, 4 * i))
+
+
+@kernel(cold=True)
+def fill_gamma_again(key: i64, shapes: Array, out: Array, n: i64) -> None:
+    """Write the numbers whose first attempt failed."""
+    for i in range(n):
+        attempts = 0
+        while out[i] < 0.0:
+            attempts += 1
+            start = word(wrapping_add(key, -attempts))
+            shape = shapes[i]
+            out[i] = gamma_attempt(shape + 1.0 if shape < 1.0 else shape, wrapping_add(start, 4 * i))
+
+
+@kernel
+def shrink_gamma(key: i64, shapes: Array, out: Array, n: i64) -> None:
+    """Turn numbers of shapes one too large into those of shapes below 1."""
+    for i in range(n):
+        power = log_of_unit(unit(word(wrapping_add(key, 4 * i + 3)))) / shapes[i]
+        out[i] *= math.exp(power) if shapes[i] < 1.0 else 1.0
+
+
 @functools.cache
 def compiled() -> dict[str, CompiledKernel]:
     """The kernels as machine code; the first process that asks for them pays for that."""
-    return compile_kernels(fill_uniform, fill_exponential, fill_normal_pairs)
+    return compile_kernels(
+        fill_uniform, fill_exponential, fill_normal_pairs, fill_gamma, fill_gamma_again, shrink_gamma
+    )
 
 
 def write_uniform(key: int, out: np.ndarray) -> None:
@@ -161,4 +226,28 @@ def standard_noise(kind: str, key: int, shape: tuple[int, ...]) -> np.ndarray:
     """
     numbers = np.empty(shape)
     KINDS[kind](signed(key), numbers.reshape(-1))
+    return numbers
+
+
+def standard_gamma(key: int, shapes: np.ndarray) -> np.ndarray:
+    """Independent gamma numbers of scale 1.
+
+    Parameters
+    ----------
+    key : int
+        As for :func:`standard_noise`.
+    shapes : array of float
+        One for each number; not negative.
+
+    Examples
+    --------
+    >>> g = standard_gamma(123456789, np.full(100_000, 2.5))
+    >>> bool(abs(g.mean() - 2.5) < 0.05), bool(abs(g.var() - 2.5) < 0.1)
+    (True, True)
+    """
+    given = np.ascontiguousarray(shapes, np.float64)
+    numbers = np.empty(given.shape)
+    arguments = signed(key), given.ctypes.data, numbers.ctypes.data, given.size
+    for name in ("fill_gamma", "fill_gamma_again", *(["shrink_gamma"] if (given < 1.0).any() else [])):
+        compiled()[name].function(*arguments)
     return numbers
