@@ -30,6 +30,7 @@ import ctypes
 import functools
 import hashlib
 import inspect
+import itertools
 import linecache
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -211,7 +212,8 @@ class Kernel:
     def node(self) -> ast.FunctionDef:
         """The function's syntax tree, with line numbers of its file."""
         first = self.function.__code__.co_firstlineno
-        for node in ast.walk(parse(self.text)):
+        tree = parse(self.text)
+        for node in itertools.chain(tree.body, ast.walk(tree)):  # nearly all stand at the top
             if isinstance(node, ast.FunctionDef) and node.name == self.name:
                 lines = [node.lineno, *(d.lineno for d in node.decorator_list)]
                 if first in lines:
