@@ -2,6 +2,7 @@
 
 import logging
 
+import arviz_stats
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
@@ -303,12 +304,25 @@ def test_messages_go_to_the_logger(caplog):
 
 
 @pytest.mark.parametrize("function", [ess, rhat, mcse, hdi, eti], ids=lambda f: f.__name__)
-def test_whole_results_are_refused_with_the_way_to_go(function):
-    draws = {"mu": np.zeros((2, 10)), "tau": np.ones((2, 10))}
-    for results in (
-        draws,
-        to_datatree({"posterior": draws}),
-        to_datatree({"posterior": draws})["posterior"].to_dataset(),
-    ):
-        with pytest.raises(TypeError, match=r"holds (mu, tau|posterior): give one, such as result\['posterior'\]"):
-            function(results)
+def test_of_whole_results_every_variable_is_judged(function):
+    rng = np.random.default_rng(1)
+    draws = {"mu": rng.normal(size=(2, 50, 3)), "tau": rng.normal(size=(2, 50))}
+    tree = to_datatree({"posterior": draws}, coords={"k": list("abc")}, dims={"mu": ["k"]})
+    plain = function(draws)
+    assert list(plain) == ["mu", "tau"]
+    for results in (tree, tree["posterior"].to_dataset(), tree["posterior"].to_dataset().transpose()):
+        found = function(results)
+        for name, array in draws.items():
+            np.testing.assert_array_equal(found[name].values, function(array))
+            np.testing.assert_array_equal(plain[name], function(array))
+        assert found["mu"]["k"].values.tolist() == list("abc")
+        assert list(function(results, var_names="tau").data_vars) == ["tau"]
+        assert found["mu"].dims == (("k", "ci_bound") if function in (hdi, eti) else ("k",))
+    theirs = getattr(arviz_stats, function.__name__)(tree, **({"prob": 0.94} if function in (hdi, eti) else {}))
+    np.testing.assert_allclose(found["mu"].values, theirs["mu"].values, rtol=1e-10)
+    with pytest.raises(ValueError, match="no variables nu; it has mu, tau"):
+        function(tree, var_names=["nu"])
+    with pytest.raises(TypeError, match="var_names chooses from a result"):
+        function(draws["mu"], var_names="mu")
+    with pytest.raises(ValueError, match=r"has the groups prior.*result\['prior'\]"):
+        function(to_datatree({"prior": draws}))

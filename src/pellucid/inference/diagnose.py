@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from pellucid.graph.lazy import later
 from pellucid.inference import estimators
+from pellucid.inference.per_variable import per_variable
 from pellucid.inference.trace import element_labels
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Convergence(NamedTuple):
     ess_tail: float | np.ndarray
 
 
+@per_variable
 def rhat(x: ArrayLike, method: str = "rank") -> float | np.ndarray:
     """Return the potential scale reduction factor of every element of `x`.
 
@@ -49,8 +51,9 @@ def rhat(x: ArrayLike, method: str = "rank") -> float | np.ndarray:
 
     Parameters
     ----------
-    x : array_like, shape (chain, draw, *event)
-        Draws. Two chains and four draws are the least that can be judged; with fewer the result is NaN.
+    x : array_like, shape (chain, draw, *event), or a result
+        Draws; of a whole result every variable is judged, or those of `var_names`, which gives a dataset. Two chains
+        and four draws are the least that can be judged; with fewer the result is NaN.
     method : {"rank", "bulk", "folded", "split", "identity"}
         "rank" is the larger of "bulk" (rank-normalised split chains: location) and "folded" (the same of the distance
         to the median: scale). "split" compares half chains without ranks, "identity" whole chains.
@@ -74,13 +77,15 @@ def rhat(x: ArrayLike, method: str = "rank") -> float | np.ndarray:
     return _scalar(estimators.measure(x, _choose("rhat", estimators.RHAT, method), chains=2))
 
 
+@per_variable
 def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None = None) -> Any:
     """Return how many independent draws would estimate as well as the draws `x` do.
 
     Parameters
     ----------
-    x : array_like, shape (chain, draw, *event)
-        Draws; four at least, else the result is NaN.
+    x : array_like, shape (chain, draw, *event), or a result
+        Draws (of a whole result those of every variable, or of `var_names`, which gives a dataset); four at least,
+        else the result is NaN.
     method : {"bulk", "tail", "mean", "sd", "median", "mad", "quantile", "local", "folded", "identity"}
         What is to be estimated. "bulk" concerns the centre of the distribution; "tail" is the smaller of the values for
         two quantiles, 5 % and 95 %; "local" is for the probability between two quantiles.
@@ -110,6 +115,7 @@ def ess(x: ArrayLike, method: str = "bulk", prob: float | Sequence[float] | None
     return _scalar(estimators.measure(x, _choose_with_prob("ess", estimators.ESS, method, prob)))
 
 
+@per_variable
 def mcse(x: ArrayLike, method: str = "mean", prob: float | None = None) -> float | np.ndarray:
     """Return the Monte Carlo standard error of an estimate made from the draws `x`, in the units of `x`.
 
@@ -159,6 +165,7 @@ def convergence(x: ArrayLike) -> Convergence:
     return Convergence(*map(_scalar, estimators.measure(x, together, pieces=3)))
 
 
+@per_variable
 def hdi(x: ArrayLike, prob: float = 0.94) -> np.ndarray:
     """Return the shortest interval holding the share `prob` of the draws, of every element: shape (*event, 2).
 
@@ -174,6 +181,7 @@ def hdi(x: ArrayLike, prob: float = 0.94) -> np.ndarray:
     return np.moveaxis(estimators.measure(x, bounds, pieces=2, draws=1), 0, -1)
 
 
+@per_variable
 def eti(x: ArrayLike, prob: float = 0.94) -> np.ndarray:
     """Return the interval that leaves (1 - prob) / 2 of the draws on each side, of every element: shape (*event, 2).
 
