@@ -62,6 +62,7 @@ PAGE = [  # what the page compares across all models, each a title and a row
     for title, where in (
         ("Script that samples, from starting Python to the printed summary, empty caches", ("sample", COLD, "wall")),
         ("The same script a second time", ("sample", WARM, "wall")),
+        ("Of it, processor time of all its processes", ("sample", WARM, "processor")),
         ("Log-density and gradient, called from native code", ("compile", WARM, "call_native")),
         ("Of it, processor time of all threads", ("compile", WARM, "call_native_processor")),
         ("Compile log-density and gradient, empty caches", ("compile", COLD, "compile")),
@@ -73,7 +74,7 @@ PAGE = [  # what the page compares across all models, each a title and a row
     )
 ]
 MORE_IS_BETTER = ("ess_per_second", "ess_tail_per_second")
-PLOTTED = [(PAGE[0], "script, empty caches"), (PAGE[1], "script, second time"), (PAGE[2], "log-density and gradient")]
+PLOTTED = [(PAGE[0], "script, empty caches"), (PAGE[1], "script, second time"), (PAGE[3], "log-density and gradient")]
 
 
 def median(results: dict, where: tuple[str, str, str]) -> float | None:
