@@ -254,6 +254,16 @@ def test_marginalised_variables_are_recovered_after_loading(models, folder):
     assert np.array_equal(mine["z"], other["z"])
 
 
+def test_minibatches_come_back(tmp_path):
+    with pm.Model() as model:
+        x, y = pm.Minibatch(np.arange(20.0), np.arange(20.0) ** 2, batch_size=4)
+        pm.Normal("y", pm.Normal("slope", 0, 1) * x, 1, observed=y, total_size=20)
+    twin = saved(model, tmp_path / "m")
+    mine, other = (pm.fit(20, model=m, random_seed=1, progressbar=False) for m in (model, twin))
+    assert np.array_equal(mine.hist, other.hist)
+    assert mine.hist[0] != mine.hist[-1]
+
+
 def test_a_generator_keeps_its_state(tmp_path):
     with pm.Model() as model:
         pm.Normal("x", 0, 1, rng=pm.shared_rng(7))

@@ -19,6 +19,7 @@ from pellucid.graph.serial import Kind, Language, Reader, Writer, Written, read_
 from pellucid.graph.serial_names import PACKAGE, LoadError, SaveError, belongs, find, module_called, place_of
 from pellucid.model.context import here
 from pellucid.model.dims import Dimensions
+from pellucid.model.minibatch import Rows
 from pellucid.model.model import Model
 from pellucid.stats.bijection import Bijection, Chain, Interval, support_bounds
 from pellucid.stats.distribution import Distribution
@@ -155,6 +156,20 @@ def read_shared(reader: Any, step: Mapping[str, Any]) -> SharedVariable:
     array, kind = reader.entry(step["data"]), reader.type(step["type"])
     check_array(array, kind)
     return SharedVariable(array, shape=kind.shape)
+
+
+def write_rows(writer: Any, v: Rows) -> Any:
+    """The rows of a minibatch as they are at present, and of how many."""
+    return {"of": v.count, "now": writer.entry(v.get_value(borrow=True))}
+
+
+def read_rows(reader: Any, step: Mapping[str, Any]) -> Rows:
+    """The rows of a minibatch."""
+    array = reader.entry(step["data"]["now"])
+    check_array(array, reader.type(step["type"]))
+    found = Rows(int(step["data"]["of"]), len(array))
+    found.set_value(array)
+    return found
 
 
 def check_array(array: Any, kind: Any) -> None:
@@ -334,6 +349,7 @@ def read_model(reader: Any, data: Mapping[str, Any]) -> Model:
 LANGUAGE = Language(
     kinds=(
         Kind("constant", Constant, write_constant, read_constant),
+        Kind("rows", Rows, write_rows, read_rows),
         Kind("shared", SharedVariable, write_shared, read_shared),
         Kind("generator", RngVariable, write_generator, read_generator),
         Kind("elementwise", Elementwise, write_elementwise, read_elementwise),
