@@ -33,6 +33,7 @@ from pellucid.tensor.random import (
     inverse_gamma_law,
     lognormal_law,
     pareto_law,
+    standard_t_sample,
     weibull_law,
 )
 from pellucid.tensor.special import (
@@ -52,7 +53,7 @@ from pellucid.tensor.transcendental import arctan2, exp, log, log1mexp, log1p, s
 TWO_OVER_PI = 2 / math.pi
 
 half_student_t_law = law(
-    "halfstudentt", "nu sigma", lambda rng, size, nu, sigma: sigma * np.abs(rng.standard_t(nu, size))
+    "halfstudentt", "nu sigma", lambda rng, size, nu, sigma: sigma * np.abs(standard_t_sample(rng, size, nu))
 )
 
 
