@@ -3,7 +3,7 @@
 Only what a user's own script would import is imported before the clock stops, so each import here has its place.
 """
 
-import importlib
+import importlib.metadata
 import json
 import math
 import sys
@@ -105,7 +105,10 @@ def native_pymc(function, x):
 def measure_import(library: str, _: str) -> dict:
     """Time of the import alone, and the memory that it takes."""
     pm, _, seconds = load(library)
-    return {"import": seconds, "version": pm.__version__, "python": sys.version.split()[0], **resources()}
+    version = pm.__version__
+    if library == "nutpie":
+        version = f"{importlib.metadata.version('nutpie')} with PyMC {version}"
+    return {"import": seconds, "version": version, "python": sys.version.split()[0], **resources()}
 
 
 def measure_graph(library: str, model: str) -> dict:
