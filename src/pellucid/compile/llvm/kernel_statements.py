@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pellucid.compile.llvm.kernel_expressions import ELEMENTS, ExpressionWriter, Module, Value
-from pellucid.compile.llvm.kernel_language import BOOL, I64, VOID, NONE, Kernel, Replaced, export_name, reachable
+from pellucid.compile.llvm.kernel_language import BOOL, I64, NONE, VOID, Kernel, Replaced, export_name, reachable
 
 
 class Loop(NamedTuple):
