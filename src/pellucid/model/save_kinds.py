@@ -126,7 +126,7 @@ def read_pandas(reader: Any, data: Mapping[str, Any]) -> Any:
     if data["is"] == "Interval":
         return pd.Interval(*map(reader.value, data["ends"]), closed=data["closed"])
     time = data["is"] == "Timestamp"
-    plain = np.array(data["number"], "int64").view(f"{'M' if time else 'm'}8[{data['unit']}]")[()]
+    plain: Any = np.array(data["number"], "int64").view(f"{'M' if time else 'm'}8[{data['unit']}]")[()]
     found: Any = pd.Timestamp(plain) if time else pd.Timedelta(plain)
     return found if data["zone"] is None else found.tz_localize("UTC").tz_convert(data["zone"])
 
