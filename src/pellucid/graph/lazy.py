@@ -29,9 +29,9 @@ def imported_on_use(owner: str, where: Mapping[str, str], otherwise: Callable[[s
 
     Examples
     --------
-    >>> find = imported_on_use("pellucid.graph.lazy", {"pp": "pellucid.graph.mathematics"})
-    >>> find("pp").__name__
-    'pp'
+    >>> find = imported_on_use("pellucid.graph.lazy", {"latex": "pellucid.graph.mathematics"})
+    >>> find("latex").__name__
+    'latex'
     """
 
     def find(name: str) -> Any:
@@ -72,7 +72,7 @@ def later(package: str, names: str) -> list[Any]:
     Examples
     --------
     >>> (mathematics,) = later("pellucid.graph", "mathematics")
-    >>> mathematics.pp.__name__
-    'pp'
+    >>> mathematics.latex.__name__
+    'latex'
     """
     return [Later(f"{package}.{name}") for name in names.split()]
