@@ -69,6 +69,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         rmsprop,
         sgd,
     )
+    from pellucid.inference.pathfinder import Pathfinder, fit_pathfinder
     from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
     from pellucid.inference.predictive import (
         ImplicitFreezeWarning,
@@ -160,6 +161,7 @@ MODULES = {
     "pellucid.inference.convert": "predictions_to_inference_data to_inference_data",
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
     "pellucid.inference.marginal": "recover_marginals",
+    "pellucid.inference.pathfinder": "Pathfinder fit_pathfinder",
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.optimise": "find_MAP fit_laplace",
