@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         vars_between,
         walk,
     )
+    from pellucid.inference.calibration import sbc
     from pellucid.inference.convert import predictions_to_inference_data, to_inference_data
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
     from pellucid.inference.marginal import recover_marginals
@@ -158,6 +159,7 @@ MODULES = {
         "ancestors apply_depends_on applys_between explicit_graph_inputs get_var_by_name graph_inputs "
         "io_toposort orphans_between toposort truncated_graph_inputs variable_depends_on vars_between walk"
     ),
+    "pellucid.inference.calibration": "sbc",
     "pellucid.inference.convert": "predictions_to_inference_data to_inference_data",
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
     "pellucid.inference.marginal": "recover_marginals",
