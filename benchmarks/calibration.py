@@ -12,7 +12,8 @@ uniform. A model fails if any p-value, times the number of tests of that model (
 
 Where draws are too dependent a replicate is repeated with longer chains. Replicates whose chains still disagree (R-hat
 above 1.05: a mixture's posterior may have several modes) are counted and not ranked, which is fair, because that
-depends on the data and not on the true parameters. Each model is compiled once: replicates exchange its data.
+depends on the data and not on the true parameters. Each model is compiled once: replicates exchange its data. What is
+general of this is `pm.sbc`; here simulation is NumPy's, so that mistakes of the library's own draws do not cancel.
 """
 
 import argparse
@@ -29,15 +30,9 @@ from scipy import stats
 
 import pellucid as pm
 import pellucid.tensor as pt
-from pellucid.inference import diagnose
+from pellucid.inference.calibration import LEVEL, Replicate, corrected, judge, replicate
 
-KEPT = 63
-BINS = 16
-LEVEL = 0.01
 CHAINS, TUNE, DRAWS = 2, 600, 600
-AGREEMENT = 1.05
-TIMES_LONGER = 4    # than that, where draws are too dependent
-LONGEST = 3
 
 
 class Case(NamedTuple):
@@ -204,59 +199,41 @@ def quantities(case: Case, values: dict[str, np.ndarray], y: np.ndarray, leading
     return found
 
 
-def replicate(case: Case, seed: int) -> tuple[dict[str, int] | None, int, int]:
-    """Return the ranks of one simulation (None where chains disagree), its divergences and its length."""
-    random = np.random.default_rng([seed, 0])
-    truth, y = case.simulate(random)
+def simulated(case: Case, seed: int) -> Replicate:
+    """The ranks of one simulation."""
+    truth, y = case.simulate(np.random.default_rng([seed, 0]))
     truth = {name: np.asarray(value) for name, value in truth.items()}
-    draws = DRAWS
+
+    def run(draws: int):
+        return pm.sample(
+            draws, tune=TUNE, chains=CHAINS, cores=1, random_seed=seed, target_accept=case.target_accept,
+            progressbar=False, compute_convergence_checks=False, return_inferencedata=False,
+        )  # fmt: skip
+
+    def read(trace, draws: int) -> dict[str, np.ndarray]:
+        values = {name: trace[name].reshape(CHAINS, draws, *truth[name].shape) for name in truth}
+        return quantities(case, values, y, 2)
+
     with case.model:
         pm.set_data({"y": y})
-        for attempt in range(LONGEST):
-            trace = pm.sample(
-                draws, tune=TUNE, chains=CHAINS, cores=1, random_seed=seed, target_accept=case.target_accept,
-                progressbar=False, compute_convergence_checks=False, return_inferencedata=False,
-            )  # fmt: skip
-            values = {name: trace[name].reshape(CHAINS, draws, *truth[name].shape) for name in truth}
-            found = quantities(case, values, y, 2)
-            independent = min(float(diagnose.ess(x)) for x in found.values()) > 2 * KEPT
-            agreed = max(float(diagnose.rhat(x)) for x in found.values()) < AGREEMENT
-            if attempt == LONGEST - 1 or (independent and agreed):
-                break
-            draws *= TIMES_LONGER
-    divergences = int(trace.statistics["diverging"].sum())
-    if not agreed:
-        return None, divergences, draws
-    total = CHAINS * draws
-    picked = np.linspace(0, total - 1, KEPT).round().astype(int)
-    true = quantities(case, truth, y, 0)
-    ranks = {name: int((x.reshape(-1)[picked] < true[name]).sum()) for name, x in found.items()}
-    return ranks, divergences, draws
-
-
-def judge(ranks: np.ndarray, random: np.random.Generator) -> dict[str, float]:
-    """Return the p-values of both tests that ranks are uniform."""
-    counts = np.bincount(ranks * BINS // (KEPT + 1), minlength=BINS)
-    smeared = (ranks + random.uniform(size=len(ranks))) / (KEPT + 1)
-    return {"chi-square": float(stats.chisquare(counts).pvalue), "ks": float(stats.kstest(smeared, "uniform").pvalue)}
+        return replicate(run, read, quantities(case, truth, y, 0), DRAWS, np.random.default_rng([seed, 1]))
 
 
 def calibrate(name: str, replicates: int, seed: int) -> dict:
     """Return ranks and p-values of a model."""
     case = CASES[name]()
     begin, processor = time.perf_counter(), time.process_time()
-    runs = [replicate(case, seed + k) for k in range(replicates)]
-    ranked = [run[0] for run in runs if run[0] is not None]
+    runs = [simulated(case, seed + k) for k in range(replicates)]
+    ranked = [run.ranks for run in runs if run.ranks is not None]
     ranks = {key: np.array([one[key] for one in ranked]) for key in ranked[0]}
     random = np.random.default_rng(seed)
     tests = {key: judge(values, random) for key, values in ranks.items()}
-    smallest = min(min(found.values()) for found in tests.values())
     return {
         "tests": tests,
-        "corrected": min(1.0, smallest * 2 * len(tests)),
+        "corrected": corrected(tests),
         "ranked": len(ranked),
-        "divergent replicates": sum(run[1] > 0 for run in runs),
-        "longer replicates": sum(run[2] > DRAWS for run in runs),
+        "divergent replicates": sum(run.divergences > 0 for run in runs),
+        "longer replicates": sum(run.draws > DRAWS for run in runs),
         "seconds": time.perf_counter() - begin,
         "processor": time.process_time() - processor,
         "ranks": {key: values.tolist() for key, values in ranks.items()},

@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         vars_between,
         walk,
     )
+    from pellucid.inference.calibration import sbc
     from pellucid.inference.convert import predictions_to_inference_data, to_inference_data
     from pellucid.inference.diagnose import bfmi, ess, eti, hdi, mcse, rhat
     from pellucid.inference.marginal import recover_marginals
@@ -69,6 +70,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
         rmsprop,
         sgd,
     )
+    from pellucid.inference.pathfinder import Pathfinder, fit_pathfinder
     from pellucid.inference.pointwise import compute_deterministics, compute_log_likelihood, compute_log_prior
     from pellucid.inference.predictive import (
         ImplicitFreezeWarning,
@@ -157,9 +159,11 @@ MODULES = {
         "ancestors apply_depends_on applys_between explicit_graph_inputs get_var_by_name graph_inputs "
         "io_toposort orphans_between toposort truncated_graph_inputs variable_depends_on vars_between walk"
     ),
+    "pellucid.inference.calibration": "sbc",
     "pellucid.inference.convert": "predictions_to_inference_data to_inference_data",
     "pellucid.inference.diagnose": "bfmi ess eti hdi mcse rhat",
     "pellucid.inference.marginal": "recover_marginals",
+    "pellucid.inference.pathfinder": "Pathfinder fit_pathfinder",
     "pellucid.inference.pointwise": "compute_deterministics compute_log_likelihood compute_log_prior",
     "pellucid.inference.predictive": "ImplicitFreezeWarning sample_posterior_predictive sample_prior_predictive",
     "pellucid.inference.optimise": "find_MAP fit_laplace",

@@ -625,6 +625,14 @@ def _():
     assert found.posterior["mu"].shape == (1, 10, 2)
 
 
+@capability("Pathfinder")
+def _():
+    with regression():
+        found = pm.fit_pathfinder(num_paths=2, num_draws=50, random_seed=1)
+        assert dict(found["posterior"].sizes)["draw"] == 50
+        assert len(pm.fit(method="pathfinder", num_paths=2, random_seed=1).elbo) == 2
+
+
 @capability("Laplace / INLA")
 def _():
     with regression():

@@ -71,13 +71,14 @@ def find_start(
     *,
     moved: bool,
     retries: int,
+    jitter: float = 1.0,
 ) -> np.ndarray:
     """The start of one chain: moved at random until log-density and gradient are finite."""
     generator = np.random.Generator(np.random.Philox(seeds))
     base = density.pack(start_point(model, initvals, int(generator.integers(2**63))))
     x = base
     for _ in range(max(retries, 1) if moved else 1):
-        x = base + density.spread * generator.uniform(-1.0, 1.0, base.size) if moved else base
+        x = base + jitter * density.spread * generator.uniform(-1.0, 1.0, base.size) if moved else base
         logp, slope = evaluate(x)
         if np.isfinite(logp) and np.isfinite(slope).all():
             return x

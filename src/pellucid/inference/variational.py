@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from pellucid.inference.starts import explain, start_point
 from pellucid.inference.trace import draft, grow
 from pellucid.model.check import SamplingError
 from pellucid.model.context import here, modelcontext
-from pellucid.model.density import Layout
+from pellucid.model.density import Density, Layout
 from pellucid.model.dims import coords_of
 from pellucid.model.minibatch import batches
 from pellucid.model.model import Model
@@ -75,6 +76,10 @@ class Approximation:
         """Draws from standard normal numbers, rows of both."""
         raise NotImplementedError(type(self).__name__)
 
+    def draw(self, generator: np.random.Generator, draws: int) -> np.ndarray:
+        """Independent draws as rows."""
+        return self.transform(generator.standard_normal((draws, self.size)))
+
     def pull(self, slopes: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The gradient of the evidence lower bound in the parameters, from those of the log-density at draws."""
         raise NotImplementedError(type(self).__name__)
@@ -114,8 +119,7 @@ class Approximation:
         include_transformed: bool = False,
     ) -> Any:
         """Independent draws, as a result with one chain (or, if not `return_inferencedata`, a dict of arrays)."""
-        noise = np.random.default_rng(as_seed(random_seed)).standard_normal((1, draws, self.size))
-        vectors = self.layout.split(self.transform(noise))
+        vectors = self.layout.split(self.draw(np.random.default_rng(as_seed(random_seed)), draws)[None])
         known = {str(v.name): v for v in self.model.unobserved_RVs}
         arrays = evaluate_draws(self.model, known, vectors)
         if not return_inferencedata:
@@ -241,12 +245,18 @@ class Inference:
         self.generator = np.random.default_rng(seed)
         self.rows = batches(owner)
         self.compiled = density.compile(backend)
-        mean = density.pack(start_point(owner, start or {}, seed))
         self.evaluate = density_function(self.compiled, density.size)
+        self.approx = self.begin(owner, density, start or {}, start_sigma or {}, seed)
+
+    def begin(
+        self, model: Model, density: Density, start: Mapping[Any, Any], start_sigma: Mapping[Any, Any], seed: int
+    ) -> Approximation:
+        """What the fit starts with."""
+        mean = density.pack(start_point(model, start, seed))
         logp, slope = self.evaluate(mean)
         if not np.isfinite(logp) or not np.isfinite(slope).all():
-            raise SamplingError(explain(owner, density, mean, mean))
-        self.approx = self.family(owner, density, mean, first_sigma(owner, density, start_sigma or {}))
+            raise SamplingError(explain(model, density, mean, mean))
+        return self.family(model, density, mean, first_sigma(model, density, start_sigma))
 
     @property
     def hist(self) -> np.ndarray:
@@ -332,7 +342,12 @@ class FullRankADVI(Inference):
     family = FullRank
 
 
-METHODS: dict[str, type[Inference]] = {"advi": ADVI, "fullrank_advi": FullRankADVI}
+METHODS = {
+    "advi": "pellucid.inference.variational.ADVI",
+    "fullrank_advi": "pellucid.inference.variational.FullRankADVI",
+    "pathfinder": "pellucid.inference.pathfinder.Pathfinder",
+}
+"""Where each method's class is: modules are imported when one is asked for."""
 
 
 def fit(
@@ -356,9 +371,10 @@ def fit(
     Parameters
     ----------
     n : int
-        Steps.
-    method : {"advi", "fullrank_advi"} or Inference
-        Independent coordinates, or a full covariance; or a fit made before, to go on with.
+        Steps; of "pathfinder" the most of each path.
+    method : {"advi", "fullrank_advi", "pathfinder"} or Inference
+        Independent coordinates, a full covariance, or what quasi-Newton paths uphill find, whose keywords are those of
+        :func:`fit_pathfinder`; or a fit made before, to go on with.
     model : Model, optional
         By default that of the enclosing block.
     random_seed, start, start_sigma, backend
@@ -395,7 +411,8 @@ def fit(
             f"method is one of {', '.join(METHODS)}, or one of these made before, not {method!r}: methods of particles "
             f"(SVGD) and flows are not offered. {here()}"
         )
-    return METHODS[method](model=model, **{**own, **(inf_kwargs or {})}).fit(n, **kwargs)
+    module, _, kind = METHODS[method].rpartition(".")
+    return getattr(import_module(module), kind)(model=model, **{**own, **(inf_kwargs or {})}).fit(n, **kwargs)
 
 
 def sample_approx(
