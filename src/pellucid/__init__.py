@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.compile.shared import SharedVariable, shared
     from pellucid.compile.verify import verify_grad
     from pellucid.compile.watch import NotFiniteError, Profile
+    from pellucid.compile.wrap import wrap_jax
     from pellucid.diff import (
         DisconnectedInputError,
         Lop,
@@ -147,6 +148,7 @@ MODULES = {
     "pellucid.compile.llvm.cache": "clear_cache",
     "pellucid.compile.verify": "verify_grad",
     "pellucid.compile.watch": "NotFiniteError Profile",
+    "pellucid.compile.wrap": "wrap_jax",
     "pellucid.diff": "DisconnectedInputError Lop Rop grad hessian_vector_product jvp vjp",
     "pellucid.graph.drawing": "draw_graph graph_to_dot graph_to_mermaid graph_to_svg",
     "pellucid.graph.function_graph": "FunctionGraph",

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,8 +23,10 @@ from pellucid.compile.llvm.kernel_language import CompiledKernel, compile_kernel
 from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.lazy import later
 from pellucid.inference import kernel as sampler
+from pellucid.inference.brake import Brake
 from pellucid.inference.hamiltonian import layout, nuts
 from pellucid.inference.hamiltonian.integrator import leapfrog
+from pellucid.inference.outcome import ChainResults, Progress
 
 if TYPE_CHECKING:
     from pellucid.inference.adapt import correlations
@@ -37,55 +38,6 @@ else:
 SECONDS_BETWEEN_REPORTS = 0.1
 RAISED = -1
 """The status of a chain whose Python density raised an exception."""
-
-
-class Progress(NamedTuple):
-    """How far a chain is. Divergences are those after tuning."""
-
-    chain: int
-    iterations: int
-    total: int
-    tune: int
-    divergences: int
-    leapfrogs: int
-    finished: bool
-
-
-@dataclass
-class ChainResults:
-    """What the chains left.
-
-    Attributes
-    ----------
-    draws : ndarray, shape (chains, draws, d)
-        Positions, as many as the longest chain made; NaN from `completed` on, where another was stopped before.
-    statistics : dict of ndarray, shape (chains, draws)
-        By the names of `pellucid.inference.kernel.STATISTICS`; zero from `completed` on.
-    tune_draws, tune_statistics
-        The same of tuning; `tune_draws` is None unless it was asked for.
-    completed, tune_completed : ndarray of int, shape (chains,)
-        The draws made, and the tuning iterations made.
-    status : ndarray of int, shape (chains,)
-        `FINISHED`, `STOPPED` or `BAD_START`, or the negative code of an exception inside the density.
-    interrupted : bool
-        Whether Ctrl-C ended the run.
-    step_size, inverse_mass : ndarray, shapes (chains,) and (chains, d)
-        What tuning arrived at.
-    seconds : dict
-        "total" of the run, and "tuning" and "sampling" of every chain.
-    """
-
-    draws: NDArray
-    statistics: dict[str, NDArray]
-    tune_draws: NDArray | None
-    tune_statistics: dict[str, NDArray]
-    completed: NDArray
-    tune_completed: NDArray
-    status: NDArray
-    interrupted: bool
-    step_size: NDArray
-    inverse_mass: NDArray
-    seconds: dict[str, Any] = field(repr=False)
 
 
 _compiling = threading.Lock()
@@ -275,6 +227,9 @@ class Watcher:
     needs_states = False
     """Whether `Plan.snapshots` must hold states that fit the draws: chains then pause for a moment to copy theirs."""
 
+    def begin(self, plan: Plan) -> None:
+        """Called when all is ready, before the first chain starts."""
+
     def look(self, plan: Plan) -> bool:
         """Called every tenth of a second; True ends the run."""
         raise NotImplementedError
@@ -288,6 +243,7 @@ class Plan:
     """The arrays of a run, and what is the same for all its chains."""
 
     least_dimension = 1
+    stop_request = sampler.AT_TRAJECTORY
 
     def __init__(
         self,
@@ -325,6 +281,7 @@ class Plan:
         self.tune_draws = np.empty((self.chains, tune if keep_tune else 0, dimension))
         self.statistics = np.zeros((len(sampler.STATISTICS), self.chains, tune + draws))
         self.progress = np.zeros((self.chains, sampler.PROGRESS_CELLS), np.int64)
+        self.brake = Brake(self.progress[:, sampler.STOP_REQUESTED], self.stop_request)
         self.status = np.full(self.chains, sampler.STOPPED)
         self.clock = np.full((self.chains, 3), np.nan)
         self.snapshots: list[NDArray | None] | None = None
@@ -342,10 +299,13 @@ class Plan:
             while status == sampler.FINISHED and at < last:
                 end = min(last, at + length) if self.snapshots is not None else last
                 begun = time.perf_counter()
-                status, at = advance(at, end), end
+                status = advance(at, end)
+                at = int(self.progress[chain, sampler.ITERATIONS_DONE])
                 length = segment_length(length, time.perf_counter() - begun)
                 if self.snapshots is not None and status in (sampler.FINISHED, sampler.STOPPED):
                     self.snapshots[chain] = self.pack(chain)
+                if status == sampler.STOPPED and self.brake.released():
+                    status = sampler.FINISHED
             self.clock[chain, k] = time.perf_counter()
         self.status[chain] = status
         if status not in (sampler.FINISHED, sampler.STOPPED):
@@ -405,7 +365,7 @@ class Plan:
 
     def stop(self) -> None:
         """Ask all chains to stop after their current iteration."""
-        self.progress[:, sampler.STOP_REQUESTED] = 1
+        self.brake.stop()
 
     def complete(
         self,
@@ -418,6 +378,8 @@ class Plan:
         begun = time.perf_counter()
         if watcher is not None and watcher.needs_states:
             self.snapshots = [None] * self.chains
+        if watcher is not None:
+            watcher.begin(self)
         threads = max(1, min(cores or os.cpu_count() or 1, len(jobs) or 1))
         with ThreadPoolExecutor(threads, thread_name_prefix="chain") as pool:
             running = [pool.submit(job) for job in jobs]

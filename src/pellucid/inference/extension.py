@@ -66,12 +66,13 @@ class EarlierRun:
         return [str(name) for name in made(self.result)["posterior"].data_vars]
 
     def new_part(self, results: ChainResults) -> ChainResults:
-        """The draws that were not there before."""
+        """The draws that were not there before, as many as all chains have: the result has all of them, too."""
         old = self.memory.settings.draws
-        statistics = {name: rows[:, old:] for name, rows in results.statistics.items()}
+        end = int(results.completed.min())
+        statistics = {name: rows[:, old:end] for name, rows in results.statistics.items()}
         return replace(
-            results, draws=results.draws[:, old:], statistics=statistics, completed=results.completed - old,
-            tune_draws=None,
+            results, draws=results.draws[:, old:end], statistics=statistics,
+            completed=np.full_like(results.completed, end - old), tune_draws=None,
         )  # fmt: skip
 
     def joined(self, new: Any) -> Any:

@@ -51,6 +51,11 @@ LEAPFROGS = 2
 STOP_REQUESTED = 3
 PROGRESS_CELLS = 4
 
+# What is written there to stop a chain: before its next trajectory, or its next sweep of several step methods, which a
+# trajectory may be the last of.
+AT_TRAJECTORY = 1
+AT_SWEEP = 2
+
 DIAGONAL = "diagonal"
 LOW_RANK = "low_rank"
 DENSE = "dense"

@@ -86,6 +86,8 @@ def longest(completed: np.ndarray) -> tuple[list[int], int]:
     >>> longest(np.array([100, 90, 3]))
     ([0, 1], 90)
     """
+    if not completed.any():
+        return list(range(len(completed))), 0
     order = np.argsort(-completed, kind="stable")
     kept = int(np.argmax(completed[order] * np.arange(1, len(order) + 1)))
     return sorted(order[: kept + 1].tolist()), int(completed[order[kept]])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -44,12 +44,12 @@ from pellucid.model.model import Model
 from pellucid.stats import as_seed
 
 if TYPE_CHECKING:  # what many runs need nothing of
-    from pellucid.inference import divergences, extension, rules, watch
+    from pellucid.inference import background, divergences, extension, rules, watch
     from pellucid.inference import store as stores
     from pellucid.inference.steps import compound
     from pellucid.model import check as checks
 else:
-    divergences, extension = later("pellucid.inference", "divergences extension")
+    background, divergences, extension = later("pellucid.inference", "background divergences extension")
     rules, stores, watch = later("pellucid.inference", "rules store watch")
     (compound,) = later("pellucid.inference.steps", "compound")
     (checks,) = later("pellucid.model", "check")
@@ -85,6 +85,7 @@ def sample(
     max_treedepth: int = 10,
     backend: str | None = None,
     quiet: bool = False,
+    blocking: bool = True,
     **options: Any,
 ) -> Any:
     """Draw from the posterior of a model: continuous variables with the No-U-Turn sampler, others as suits them.
@@ -147,6 +148,9 @@ def sample(
     backend : {"llvm", "numpy"}, optional
     quiet : bool
         Show no progress, and log nothing about convergence.
+    blocking : bool
+        If False, the chains run on while Python goes on, and a :class:`~pellucid.inference.background.BackgroundRun`
+        is returned when they start; its `wait` returns the result. The model's data must not be exchanged meanwhile.
     **options
         Settings of step methods in PyMC's spelling: ``nuts={"target_accept": 0.9}``, ``metropolis={"scaling": 2}``.
         ``nuts={"metric": "low_rank"}`` or ``"dense"`` is for posteriors with strong correlations: the mass matrix then
@@ -216,23 +220,64 @@ def sample(
     else:
         starts = np.zeros((settings.chains, engine.density.size))
     memory = Memory(settings, engine.density)
-    results = engine.run(starts, settings, watching(rule, callback, memory if store is None else store), states)
-    if store is not None:
-        store.finish(attributes(settings, time.perf_counter() - begun, results))
-        found = store.collect()
-    elif earlier is not None:
-        found = collect(owner, engine.density, earlier.new_part(results), earlier.names)
-    else:
-        found = collect(owner, engine.density, results, var_names)
-    found.attributes = attributes(settings, time.perf_counter() - begun, results)
-    if compute_convergence_checks and not quiet:
-        report_convergence(found)
-    if store is not None:
-        return DeferredTree(partial(stores.open_run, store.path), None)
-    if not return_inferencedata:
-        return Trace(found.posterior, found.statistics)
-    tree = remembering(as_tree(found, idata_kwargs or {}), memory)
-    return tree if earlier is None else earlier.joined(tree)
+    watcher = watching(rule, callback, memory if store is None else store)
+    job = Job(
+        owner, engine, settings, starts, states, watcher, memory, store, earlier, var_names, idata_kwargs or {},
+        compute_convergence_checks and not quiet, return_inferencedata, begun,
+    )  # fmt: skip
+    return job.result(job.run()) if blocking else background.BackgroundRun(job)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run whose model is compiled, and whose chains have starts or states to go on from."""
+
+    model: Model
+    engine: Engine
+    settings: Settings
+    starts: np.ndarray
+    states: Sequence[np.ndarray] | None
+    watcher: Watcher
+    memory: Memory
+    store: stores.RunStore | None
+    earlier: extension.EarlierRun | None
+    var_names: Sequence[str] | None
+    idata_kwargs: Mapping[str, Any]
+    checks: bool
+    tree: bool
+    begun: float
+
+    def run(self) -> ChainResults:
+        """Run the chains."""
+        return self.engine.run(self.starts, self.settings, self.watcher, self.states)
+
+    def result(self, results: ChainResults) -> Any:
+        """What `sample` returns, of chains that have ended."""
+        made = attributes(self.settings, time.perf_counter() - self.begun, results)
+        if self.store is None:
+            found = self.collect(results)
+            found.attributes = made
+        else:
+            self.store.finish(made)
+            found = self.store.collect()
+        if self.checks and results.completed.any():
+            report_convergence(found)
+        return self.form(found)
+
+    def collect(self, results: ChainResults) -> Run:
+        """The draws that are new, by name."""
+        if self.earlier is None:
+            return collect(self.model, self.engine.density, results, self.var_names)
+        return collect(self.model, self.engine.density, self.earlier.new_part(results), self.earlier.names)
+
+    def form(self, found: Run) -> Any:
+        """Draws in the form that was asked for."""
+        if self.store is not None:
+            return DeferredTree(partial(stores.open_run, self.store.path), None)
+        if not self.tree:
+            return Trace(found.posterior, found.statistics)
+        tree = remembering(as_tree(found, self.idata_kwargs), self.memory)
+        return tree if self.earlier is None else self.earlier.joined(tree)
 
 
 def going_on(

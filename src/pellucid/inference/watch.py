@@ -90,6 +90,10 @@ class Watchers(Watcher):
         self.watchers = list(watchers)
         self.needs_states = any(w.needs_states for w in watchers)
 
+    def begin(self, plan: Plan) -> None:
+        for watcher in self.watchers:
+            watcher.begin(plan)
+
     def look(self, plan: Plan) -> bool:
         enough = [w.look(plan) for w in self.watchers]  # all of them look, though one may have decided
         return any(enough)

@@ -209,7 +209,7 @@ def advance_chain(
     a status of `pellucid.inference.kernel`.
     """
     for iteration in range(begin, end):
-        if progress[sampler.STOP_REQUESTED] != 0:
+        if progress[sampler.STOP_REQUESTED] == sampler.AT_TRAJECTORY:
             return sampler.STOPPED
         status = transition(density, context, max_treedepth, workspace, slots, scalars, stream, d)
         if status < 0:

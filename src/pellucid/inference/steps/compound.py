@@ -21,6 +21,7 @@ from pellucid.diff import grad
 from pellucid.graph.nodes import Variable
 from pellucid.graph.replace import replace_all
 from pellucid.inference import kernel as sampler
+from pellucid.inference.brake import Brake
 from pellucid.inference.chains import Addresses, ChainResults, Plan, Progress, Watcher
 from pellucid.inference.hamiltonian import nuts
 from pellucid.inference.steps import sweeps
@@ -162,6 +163,7 @@ class CompoundPlan(Plan):
     """The arrays of a run of several step methods."""
 
     least_dimension = 0
+    stop_request = sampler.AT_SWEEP
 
     def __init__(self, density: CompoundDensity, starts: ArrayLike, *run: Any):
         points = np.asarray(starts, np.float64)
@@ -171,6 +173,8 @@ class CompoundPlan(Plan):
         """Whether chains look at each other, and so step together."""
         if self.together:
             check_population(density, self.chains)
+            # One that chains do not see: between iterations it is looked at for all, so that all make as many.
+            self.brake = Brake(np.zeros(self.chains, np.int64), sampler.AT_SWEEP)
         self.density = density
         iterations = self.tune + self.count
         self.z = np.ascontiguousarray(points[:, d:])
@@ -289,6 +293,9 @@ class CompoundPlan(Plan):
         self.status[:] = [sampler.FINISHED if at else start() for start, _ in kernels]
         for k, last in enumerate((self.tune, self.tune + self.count), start=1):
             while not self.status.any() and at < last:
+                if not self.brake.released():
+                    self.status[:] = sampler.STOPPED
+                    break
                 self.status[:] = [advance(at, at + 1) for _, advance in kernels]
                 at += 1
                 if self.snapshots is not None and not self.status.any():
