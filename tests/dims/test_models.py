@@ -130,8 +130,11 @@ def test_dims_are_found():
         assert pmd.Normal("from_parameters", mu, s).dims == ("group", "row")
         assert pmd.Normal("turned", mu, s, dims=("row", "group")).dims == ("row", "group")
         assert pmd.Normal("rest", mu, s, dims=("kind", ...)).dims == ("kind", "group", "row")
+        assert pmd.Normal("rest_first", mu, s, dims=(..., "kind")).dims == ("group", "row", "kind")
+        assert pmd.Normal("start", mu, 1, initval=pmd.as_xtensor([1.0, 2.0], dims="group")).dims == ("group",)
         data = xarray.DataArray(np.zeros((3, 2)), dims=("row", "group"))
         assert pmd.Normal("from_data", mu, 1, observed=data).dims == ("row", "group")
+        assert pmd.Normal("new_first", mu, 1, observed=data.T).dims == ("row", "group")
         assert pmd.Normal("from_both", mu, s, dims=("group", "row"), observed=data).dims == ("group", "row")
         assert pmd.Normal("plain", mu, s, dims=("group", "row"), observed=np.zeros((2, 3))).dims == ("group", "row")
         assert pmd.Normal("scalar", 0, 1).dims == ()
@@ -214,6 +217,22 @@ VECTOR_MODELS = {
         lambda: pm.OrderedLogistic("x", eta=np.array([0.1, 0.2, 0.3]), cutpoints=[0.0, 1.0], dims="row",
                                    compute_p=False),
     ),
+    "OrderedProbit": (
+        lambda: pmd.OrderedProbit("x", eta=name_it([0.1, 0.2, 0.3], "row"), cutpoints=name_it([0.0, 1.0], "group"),
+                                  sigma=2.0, core_dims="group", compute_p=False),
+        lambda: pm.OrderedProbit("x", eta=np.array([0.1, 0.2, 0.3]), cutpoints=[0.0, 1.0], sigma=2.0, dims="row",
+                                 compute_p=False),
+    ),
+    "Interpolated": (
+        lambda: pmd.Interpolated("x", name_it(np.arange(4.0), "kind"), name_it(1 + SIMPLEX, "row", "kind"),
+                                 core_dims="kind"),
+        lambda: pm.Interpolated("x", np.arange(4.0), 1 + SIMPLEX, dims="row"),
+    ),
+    "Wishart": (
+        lambda: pmd.Wishart("x", nu=7, V=name_it(COV, "kind", "kind2"), core_dims=("kind", "kind2"),
+                            dims=("row", "kind", "kind2"), observed=np.stack([COV, 2 * COV, COV])),
+        lambda: pm.Wishart("x", nu=7, V=COV, dims=("row", "kind", "kind2"), observed=np.stack([COV, 2 * COV, COV])),
+    ),
     "StickBreakingWeights": (
         lambda: pmd.StickBreakingWeights("x", alpha=name_it([1.0, 2.0, 3.0], "row"), K=3, core_dims="kind"),
         lambda: pm.StickBreakingWeights("x", alpha=np.array([1.0, 2.0, 3.0]), K=3, dims=("row", "kind")),
@@ -230,6 +249,10 @@ VECTOR_MODELS = {
         lambda: pm.Truncated("x", pm.Normal.dist(np.array([0.5, 1.0, 1.5]), 1), lower=0.0, dims="row"),
     ),
 }  # fmt: skip
+
+
+def test_every_distribution_of_vectors_is_tried():
+    assert {case.partition(" ")[0].strip(",") for case in VECTOR_MODELS} == {*VECTORS, *BOUNDED}
 
 
 @pytest.mark.parametrize("case", VECTOR_MODELS)
@@ -283,6 +306,7 @@ MISTAKES = {
     "other core dims": (lambda: pmd.Dirichlet("x", ROW, core_dims="kind"), ValueError, "a of Dirichlet.* must have 1"),
     "core dims of a scale": (lambda: pmd.ZeroSumNormal("x", ROW, core_dims="row"), ValueError, "must have none"),
     "unknown parameter": (lambda: pmd.Normal("x", ROW, sd=1), TypeError, "no parameter 'sd'"),
+    "unknown parameter with dims": (lambda: pmd.Normal("x", 0, sd=ROW), TypeError, "no parameter 'sd'"),
     "twice": (lambda: pmd.Normal("x", ROW, mu=1), TypeError, "both by place and by name"),
     "too many": (lambda: pmd.Normal("x", ROW, 1, 2, 3), TypeError, "at most"),
     "dims twice": (lambda: pmd.Normal("x", ROW, 1, dims=("row", "row")), ValueError, "a dim twice"),

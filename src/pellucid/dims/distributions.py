@@ -17,7 +17,7 @@ from pellucid.tensor.types import TensorVariable
 
 VECTORS = [
     "Categorical", "Dirichlet", "DirichletMultinomial", "Interpolated", "Multinomial", "MvNormal", "MvStudentT",
-    "OrderedLogistic", "OrderedMultinomial", "OrderedProbit", "StickBreakingWeights", "Wishart", "ZeroSumNormal",
+    "OrderedLogistic", "OrderedProbit", "StickBreakingWeights", "Wishart", "ZeroSumNormal",
 ]  # fmt: skip
 """The distributions of which parameters or draws have axes of their own, the `core_dims`."""
 
@@ -84,7 +84,7 @@ class NamedDistribution:
             model=owner,
             **values,
             **extra,
-            **{key: v.transpose(*found).values if isinstance(v, DimTensor) else v for key, v in rest.items()},
+            **{k: aligned(v, found) if k == "initval" and isinstance(v, DimTensor) else v for k, v in rest.items()},
         )
         return DimTensor(rv, found)
 
@@ -134,10 +134,11 @@ class NamedDistribution:
     def dims_of(self, core: Core, parameters: Mapping[str, Any], asked: Any, data: Any, what: str) -> Dims:
         """The dims of the variable, those of one draw last."""
         own = core.batch(parameters)
-        observed = tuple(d for d in getattr(data, "dims", ()) if d not in core.drawn)
+        known = {*own, *core.drawn}
+        found = (*(d for d in getattr(data, "dims", ()) if d not in known), *own)
         if asked is None:
-            return (*dict.fromkeys((*observed, *own) if set(own) <= set(observed) else (*own, *observed)), *core.drawn)
-        rest = [d for d in dict.fromkeys((*own, *observed)) if d not in asked]
+            return (*found, *core.drawn)
+        rest = [d for d in found if d not in asked]
         names = [e for d in asked for e in (rest if d is ... else [d])]
         for label, x in parameters.items():
             if lost := [d for d in getattr(x, "dims", ()) if d not in names and d not in core.names]:
