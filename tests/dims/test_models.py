@@ -309,6 +309,10 @@ MISTAKES = {
     "unknown parameter with dims": (lambda: pmd.Normal("x", 0, sd=ROW), TypeError, "no parameter 'sd'"),
     "twice": (lambda: pmd.Normal("x", ROW, mu=1), TypeError, "both by place and by name"),
     "too many": (lambda: pmd.Normal("x", ROW, 1, 2, 3), TypeError, "at most"),
+    "shape": (lambda: pmd.Normal("x", ROW, 1, shape=3), TypeError, "takes no shape or size"),
+    "data without dims": (lambda: pmd.Data("x", [1.0, 2.0]), TypeError, "1 axes and no dims"),
+    "deterministic without dims": (lambda: pmd.Deterministic("x", np.ones(3)), TypeError, "has no dims"),
+    "deterministic of other dims": (lambda: pmd.Deterministic("x", ROW, dims="kind"), ValueError, "no dim 'kind'"),
     "dims twice": (lambda: pmd.Normal("x", ROW, 1, dims=("row", "row")), ValueError, "a dim twice"),
     "inner dist": (
         lambda: pmd.Truncated("x", pmd.Normal.dist(ROW, 1), lower=0.0, dims=("row", "group")),

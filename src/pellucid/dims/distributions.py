@@ -120,6 +120,10 @@ class NamedDistribution:
         given = {**placed, **options}
         labels = {*order, *self.axes}
         rest = {label: v for label, v in given.items() if label not in labels}
+        if "shape" in rest or "size" in rest:
+            raise TypeError(
+                f"{what} takes no shape or size: dims= (without a model dim_lengths=) say what it is. {at_line()}"
+            )
         return {k: self.with_dims(v, k, what) for k, v in given.items() if k in labels and v is not None}, rest
 
     def with_dims(self, value: Any, label: str, what: str) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pellucid.dims.named import DimTensor, as_names, as_xtensor
+import numpy as np
+
+from pellucid.dims.named import DimTensor, as_names, as_xtensor, at_line
 from pellucid.dims.shaping import transpose
 from pellucid.model import data, variables
 
@@ -27,6 +29,8 @@ def Data(name: str, value: Any, dims: Any = None, model: Model | None = None, **
     """
     own = tuple(map(str, value.dims)) if hasattr(value, "dims") and hasattr(value, "coords") else ()
     names = own if dims is None else as_names(dims)
+    if not names and np.ndim(value):
+        raise TypeError(f"The data {name!r} have {np.ndim(value)} axes and no dims: name them with dims=. {at_line()}")
     if own and names != own:
         value = value.transpose(*names)
     return as_xtensor(data.Data(name, value, dims=names or None, model=model, **options), names)
