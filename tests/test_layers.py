@@ -32,6 +32,7 @@ BELOW = {  # layer: the layers it may import
     "logprob": {"stats"},
     "distributions": {"stats"},
     "inference": GRAPHS | PASSES | {"compile", "stats", "model"},
+    "dims": GRAPHS | {"stats", "model"},
 }
 TOP = {"__init__", "__main__", "testing", "tour"}    # may import any layer
 

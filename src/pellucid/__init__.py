@@ -17,7 +17,7 @@ from pellucid.graph.lazy import imported_on_use, places
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
-    from pellucid import diff, distributions, exceptions, logprob, math, plots, printing, rewrite, stats, tensor
+    from pellucid import diff, dims, distributions, exceptions, logprob, math, plots, printing, rewrite, stats, tensor
     from pellucid.compile.function import Function, In, MissingInputError, Out, UnusedInputError, function
     from pellucid.compile.llvm.cache import clear_cache
     from pellucid.compile.shared import SharedVariable, shared
@@ -216,8 +216,8 @@ MODULES = {
 """Where each public name is, so that it is imported only when it is used."""
 
 SUBMODULES = (
-    "compile diff distributions exceptions graph inference logprob math model plots printing pytensorf rewrite stats "
-    "tensor vectorize"
+    "compile diff dims distributions exceptions graph inference logprob math model plots printing pytensorf rewrite "
+    "stats tensor vectorize"
 )
 """Parts of the package that are attributes of it."""
 

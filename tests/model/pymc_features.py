@@ -326,6 +326,19 @@ def _():
     assert m.named_vars_to_dims == {"x": ("a",), "y": ("a", "n")}
 
 
+@capability("`pymc.dims` module")
+def _():
+    with pm.Model(coords={"g": ["a", "b"], "row": range(3)}) as m:
+        where = pm.dims.Data("where", [0, 1, 1], dims="row")
+        level = pm.dims.Normal("level", 0, 1, dims="g")
+        line = pm.dims.Deterministic("line", level.isel(g=where) - level.mean("g"))
+        seen = pm.dims.as_xtensor(np.ones(3), dims="row")
+        pm.dims.Normal("y", line, pm.dims.math.exp(pm.dims.as_xtensor(0.5)), observed=seen)
+    assert line.dims == ("row",)
+    assert m.named_vars_to_dims["y"] == ("row",)
+    assert np.isclose(m.compile_logp()({"level": [0.0, 0.0]}), -5 * 0.9189385 - 1.5 - 1.5 * np.exp(-1))
+
+
 @capability("Coord validation")
 def _():
     with pm.Model(coords={"a": [1, 2]}), pytest.raises(ValueError, match="'b'"):
