@@ -1,4 +1,4 @@
-"""A model's variables, what each depends on, and the plates that they repeat over; as text or graphs for other tools."""
+"""A model's variables, what each depends on, and the plates they repeat over; as text or graphs for other tools."""
 
 from __future__ import annotations
 
