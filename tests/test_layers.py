@@ -39,7 +39,7 @@ TOP = {"__init__", "__main__", "testing", "tour"}    # may import any layer
 BACKENDS = ("pellucid.compile.numpy", "pellucid.compile.llvm", "pellucid.compile.jax")
 OPTIONAL = {
     "arviz", "arviz_base", "arviz_plots", "arviz_stats", "dask", "graphviz", "IPython", "jax", "llvmlite", "matplotlib",
-    "nutpie", "pandas", "polars", "rich", "scipy", "threadpoolctl", "xarray", "zarr",
+    "networkx", "nutpie", "pandas", "polars", "rich", "scipy", "threadpoolctl", "xarray", "zarr",
 }  # fmt: skip
 HOME = {"llvmlite": "compile", "jax": "compile"}     # the only layer that may import these
 EAGER = {"compile/llvm": {"llvmlite"}, "compile/jax": {"jax"}}    # part of the tree: what it may import at the top

@@ -106,7 +106,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.model.plates import model_to_graphviz
     from pellucid.model.reparametrise import non_centered
     from pellucid.model.save import LoadError, SaveError, load_model, save_model
-    from pellucid.model.structure import model_to_mermaid
+    from pellucid.model.structure import model_to_mermaid, model_to_networkx
     from pellucid.model.table import model_table
     from pellucid.model.transform import (
         change_value_transforms,
@@ -192,7 +192,7 @@ MODULES = {
     "pellucid.model.plates": "model_to_graphviz",
     "pellucid.model.reparametrise": "non_centered",
     "pellucid.model.save": "LoadError SaveError load_model save_model",
-    "pellucid.model.structure": "model_to_mermaid",
+    "pellucid.model.structure": "model_to_mermaid model_to_networkx",
     "pellucid.model.table": "model_table",
     "pellucid.model.transform": (
         "change_value_transforms do freeze_dims_and_data observe prune_vars_detached_from_observed "

@@ -723,6 +723,7 @@ def _():
     assert m._repr_latex_()
     assert m.table()._repr_html_().startswith("<table>")
     assert m.to_graphviz()._repr_svg_().lstrip().startswith("<svg")
+    assert m._display_()._repr_svg_() == m.to_graphviz()._repr_svg_()
 
 
 @capability("LaTeX of distributions/model")

@@ -178,6 +178,9 @@ class Answers:
         """The text of a Mermaid diagram: see :func:`pellucid.model.structure.model_to_mermaid`."""
         return structure.model_to_mermaid(self, **options)
 
+    def _display_(self: Any) -> plates.Diagram:
+        return self.to_graphviz()  # what marimo shows
+
     def _repr_latex_(self: Any) -> str:
         return self.str_repr(formatting="latex")
 

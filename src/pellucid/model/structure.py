@@ -1,4 +1,4 @@
-"""A model's variables, what each depends on, and the plates that they repeat over; as Graphviz's and Mermaid's text."""
+"""A model's variables, what each depends on, and the plates they repeat over; as text or graphs for other tools."""
 
 from __future__ import annotations
 
@@ -206,3 +206,37 @@ def model_to_dot(
             lines += [nodes[i] for i in inside]
     lines += [f"n{a} -> n{b}" for a, b in found.arrows]
     return "\n".join(["digraph {", *(f"    {line}" for line in lines), "}"])
+
+
+def model_to_networkx(
+    model: Model | None = None,
+    *,
+    var_names: Sequence[str] | None = None,
+    formatting: str = "plain",
+    node_formatters: Any = None,
+    include_dim_lengths: bool = True,
+) -> Any:
+    """The model as a `networkx.DiGraph` of its variables' names, with PyMC's attributes of nodes.
+
+    These are `shape`, `style` and `label`, and of what is in a plate `cluster`, which names it, `labeljust` and
+    `labelloc`. `formatting` and `node_formatters` are accepted for compatibility, and ignored.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without networkx.
+    """
+    try:
+        import networkx as nx  # optional
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "pm.model_to_networkx needs networkx: pip install networkx.", name="networkx"
+        ) from error
+    found = structure(model, var_names, include_dim_lengths=include_dim_lengths)
+    graph = nx.DiGraph(name=modelcontext(model).name)
+    for m in found.members:
+        style = "filled" if m.kind == "observed" else "rounded" if m.plate or m.kind == "data" else None
+        plate = {"cluster": f"cluster{m.plate}", "labeljust": "r", "labelloc": "b"} if m.plate else {}
+        graph.add_node(m.name, shape=KINDS[m.kind], style=style, label=f"{m.name}\n~\n{m.text}", **plate)
+    graph.add_edges_from((found.members[a].name, found.members[b].name) for a, b in found.arrows)
+    return graph
