@@ -63,10 +63,10 @@ def same(a, b):
             np.testing.assert_array_equal(values.values, b[group][name].values, err_msg=str(name))
 
 
-def assert_part(seen, whole):
+def assert_part(seen, whole, least=1):
     """Each chain is the beginning of one of another result (an unfinished one may lack chains that were behind)."""
     n = seen["posterior"].sizes["draw"]
-    assert n > 0
+    assert n >= least
     for name, values in seen["posterior"].data_vars.items():
         for chain in values.values:
             assert any(np.array_equal(chain, other[:n]) for other in whole["posterior"][name].values), name
@@ -232,7 +232,7 @@ def test_stores_are_seen_while_they_are_written_and_go_on(tmp_path):
         wanted = pm.sample(4000, tune=50, **RUN)
     same(result, wanted)
     assert_part(seen, wanted)
-    assert_part(going, wanted)
+    assert_part(going, wanted, least=0)  # where one chain had not begun, all begin anew
 
 
 END = """

@@ -302,7 +302,8 @@ class Plan:
                 status = advance(at, end)
                 at = int(self.progress[chain, sampler.ITERATIONS_DONE])
                 length = segment_length(length, time.perf_counter() - begun)
-                if self.snapshots is not None and status in (sampler.FINISHED, sampler.STOPPED):
+                # A chain that was stopped before its first iteration has nothing to go on from: it begins anew.
+                if self.snapshots is not None and at and status in (sampler.FINISHED, sampler.STOPPED):
                     self.snapshots[chain] = self.pack(chain)
                 if status == sampler.STOPPED and self.brake.released():
                     status = sampler.FINISHED
