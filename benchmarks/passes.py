@@ -15,7 +15,7 @@ import pellucid.tensor as pt
 from native import native_loop
 from pellucid.compile.llvm.blas import single_thread
 
-WINDOW = 3e-3    # seconds of one measurement: short, so that some fall where nothing else runs
+WINDOW = 3e-3  # seconds of one measurement: short, so that some fall where nothing else runs
 
 
 def counts_without_parameters(pm, pt):
@@ -31,6 +31,16 @@ def thousand_variables(pm, pt):
     with pm.Model() as model:
         for i in range(1000):
             pm.Normal(f"y{i}", pm.Normal(f"x{i}"), 1, observed=0.01 * i)
+    return model
+
+
+def long_regression(pm, pt):
+    """A logistic regression on more data than caches hold: 200,000 observations of 40 predictors."""
+    rng = np.random.default_rng(5)
+    predictors = rng.normal(size=(200_000, 40))
+    with pm.Model() as model:
+        slopes = pm.Normal("slopes", 0, 1, shape=40)
+        pm.Bernoulli("y", logit_p=pt.dot(predictors, slopes), observed=rng.integers(2, size=200_000))
     return model
 
 
@@ -65,6 +75,17 @@ def changing_counts(pm, pt):
     return model
 
 
+def many_small_covariances(pm, pt):
+    """500 triples of measurements, each with a covariance of its own, from its own scale."""
+    rng = np.random.default_rng(6)
+    distance = np.abs(np.arange(3)[:, None] - np.arange(3))
+    with pm.Model() as model:
+        length = pm.LogNormal("length", 0, 1, shape=500)
+        covariance = pt.exp(-distance / length[:, None, None]) + 0.1 * np.eye(3)
+        pm.MvNormal("y", np.zeros(3), cov=covariance, observed=rng.normal(size=(500, 3)))
+    return model
+
+
 def explicit_inverse(pm, pt):
     """A normal density of 80 points as textbooks write it: with the inverse and the determinant of the covariance."""
     x = np.linspace(0, 5, 80)
@@ -79,9 +100,10 @@ def explicit_inverse(pm, pt):
 
 OWN = (
     changing_counts, counts_without_parameters, thousand_variables, grouped_answers, grouped_counts, explicit_inverse,
+    long_regression, many_small_covariances,
 )  # fmt: skip
 MODELS = {**models.MODELS, **{build.__name__: build for build in OWN}}
-SHOWN = {    # passes, and the models that show best what they do
+SHOWN = {  # passes, and the models that show best what they do
     "statistics": ("radon", "large_hierarchy", "varying_effects", "counts_without_parameters"),
     "segments": ("grouped_counts", "grouped_answers"),
     "split": ("grouped_answers",),
@@ -94,7 +116,9 @@ SHOWN = {    # passes, and the models that show best what they do
     "bind": ("changing_counts",),
     "twins": ("logistic", "item_response", "grouped_answers"),
     "fusion": ("stochastic_volatility", "item_response"),
+    "tiles": ("logistic", "long_regression"),
     "rows": ("logistic",),
+    "small": ("many_small_covariances",),
     "invariants": ("item_response", "mixture"),
     "reuse": ("stochastic_volatility", "mixture"),
 }

@@ -15,7 +15,7 @@ model {
   vector[400] state;
   level ~ normal(0, 5);
   sigma ~ std_normal();
-  noise ~ std_normal();
+  noise ~ lognormal(-0.5, 0.1);
   shocks ~ std_normal();
   state[1] = sigma * shocks[1];
   state[2] = a * state[1] + sigma * shocks[2];

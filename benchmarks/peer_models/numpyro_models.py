@@ -104,7 +104,7 @@ def autoregression(y):
     level = sample("level", dist.Normal(0, 5))
     first, second = sample("first", dist.Uniform(-1, 1)), sample("second", dist.Uniform(-1, 1))
     sigma = sample("sigma", dist.HalfNormal(1))
-    noise = sample("noise", dist.HalfNormal(1))
+    noise = sample("noise", dist.LogNormal(-0.5, 0.1))
     shocks = sample("shocks", dist.Normal(0, 1).expand([400]))
     a, b = first * (1 - second), second
 

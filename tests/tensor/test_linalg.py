@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+import pellucid as pm
 import pellucid.tensor as pt
 from pellucid import function, scan
 from pellucid.diff import grad
 from pellucid.tensor import linalg
+from pellucid.tensor.linalg import unrolled
 from pellucid.testing import BACKENDS_UNDER_TEST, check_op
 from pellucid.vectorize import vectorize_graph
 
@@ -524,3 +526,73 @@ def test_one_bad_matrix_of_a_stack_is_nan_alone():
         pt.linalg.cholesky(pt.as_tensor_variable(a)).eval()[:, 0, 0], [1.0, np.nan, np.nan, 2.0]
     )
     np.testing.assert_array_equal(pt.linalg.inv(pt.as_tensor_variable(a)).eval()[:, 0, 0], [1, -1, np.nan, 0.25])
+
+
+def small_systems(a, b):
+    """Everything that is straight-line code for few rows."""
+    options = [(lower, trans, unit) for lower in (True, False) for trans in (0, 1) for unit in (True, False)]
+    solutions = [
+        pt.linalg.solve_triangular(a, b, lower=lower, trans=trans, unit_diagonal=unit, b_ndim=2)
+        for lower, trans, unit in options
+    ]
+    factors = [pt.linalg.cholesky(a), *pt.linalg.lu_factor(a)]
+    return [*factors, *solutions, pt.linalg.inv(a), pt.linalg.solve(a, b, b_ndim=2)]
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (3, 2), (0,)])
+@pytest.mark.parametrize("n", range(8))
+def test_matrices_of_few_rows_are_straight_line_code_with_the_same_values(n, lead):
+    rng = np.random.default_rng(n)
+    a, b = pt.tensor("a", shape=(*lead, n, n)), pt.tensor("b", shape=(*lead, n, 4))
+    outputs = small_systems(a, b)
+    f = pm.function([a, b], outputs, backend="llvm")
+    reference = pm.function([a, b], outputs, backend="numpy")
+    assert bool(f.compile_report()["passes"].get("small")) == (n <= unrolled.MOST)
+    with pm.without_passes("small"):
+        assert "small" not in pm.function([a, b], outputs, backend="llvm").compile_report()["passes"]
+    square = rng.normal(size=(*lead, n, n))
+    given = square @ np.swapaxes(square, -1, -2) + np.eye(n), rng.normal(size=b.type.shape)
+    for found, wanted in zip(f(*given), reference(*given), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
+    for k in (1, 2):  # here rows are swapped
+        np.testing.assert_allclose(f(square, given[1])[k], reference(square, given[1])[k], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[1.0, 2.0], [2.0, 1.0]],    # indefinite
+        [[0.0, 0.0], [0.0, 0.0]],
+        [[-1.0, 0.0], [0.0, 1.0]],
+        [[1.0, np.nan], [np.nan, 1.0]],
+        [[np.nan, 0.0], [0.0, 1.0]],
+        [[1e-320, 0.0], [0.0, 1e300]],    # subnormal and huge
+        [[1e200, 1e-200], [1e-200, 1e-100]],
+        [[1.0, 1e9], [0.0, 4.0]],    # above the diagonal nothing is read
+    ],
+)
+def test_factors_of_extreme_small_matrices_are_those_of_the_library(matrix):
+    a = pt.matrix("a", shape=(2, 2))
+    f, g = (pm.function([a], pt.linalg.cholesky(a), backend=backend) for backend in ("llvm", "numpy"))
+    np.testing.assert_allclose(f(np.array(matrix)), g(np.array(matrix)), rtol=1e-15 * 4)
+
+
+def test_the_gradient_through_small_factors_is_that_of_finite_differences():
+    a, b = pt.matrix("a", shape=(3, 3)), pt.matrix("b", shape=(3, 2))
+    factor = pt.linalg.cholesky(a @ a.T + np.eye(3))
+    loss = pt.sum(pt.sqr(pt.linalg.solve_triangular(factor, b, lower=True))) + pt.sum(pt.log(pt.diagonal(factor)))
+    f = pm.function([a, b], [loss, *grad(loss, [a, b])], backend="llvm")
+    assert f.compile_report()["passes"]["small"]
+    assert not f.compile_report()["library_calls"]
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+    for k, x in enumerate(given):
+        numeric = np.empty(x.shape)
+        for place in np.ndindex(x.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [y.copy() for y in given]
+                moved[k][place] += step
+                ends.append(f(*moved)[0])
+            numeric[place] = (ends[0] - ends[1]) / 2e-6
+        np.testing.assert_allclose(f(*given)[1 + k], numeric, rtol=1e-6, atol=1e-7)  # central differences: 1e-10 / step

@@ -25,7 +25,9 @@ PASSES: dict[str, str] = {
     "twins": "softplus and sigmoid of one vector share their exponential",
     "fusion": "what is computed over the same elements shares a loop",
     "split": "what adds to scattered places waits for a loop of its own, so that costly functions are vectorised",
+    "tiles": "loops over the rows of one matrix take turns on a few rows each, which stay in the cache",
     "rows": "several rows of a matrix are reduced in one loop",
+    "small": "factors and solutions of matrices with few rows are straight-line code",
     "invariants": "what does not change inside a loop is computed outside it",
     "reuse": "vectors that are no longer read lend their memory to others",
 }

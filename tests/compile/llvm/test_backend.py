@@ -324,7 +324,8 @@ def test_lengths_that_must_agree_are_checked_before_memory_is_read(build, arrays
 @pytest.mark.parametrize("rows, columns", [(1, 3), (64, 5), (66, 8), (67, 1), (101, 13), (64, 0), (0, 4)])
 @pytest.mark.parametrize("static", [True, False])
 def test_several_rows_at_once(rows, columns, static, monkeypatch):
-    monkeypatch.setattr("pellucid.compile.llvm.loops.FEWEST_ROWS", 1)
+    monkeypatch.setattr("pellucid.compile.llvm.rows.FEWEST_ROWS", 1)
+    monkeypatch.setattr("pellucid.compile.llvm.tiles.LARGE", 0)
     shape = lambda *n: n if static else (None,) * len(n)  # noqa: E731
     rng = np.random.default_rng(rows)
     matrix, right, left = (pt.tensor(shape=shape(*n)) for n in ((rows, columns), (columns,), (rows,)))

@@ -67,6 +67,62 @@ def test_rows_and_memory_are_named_too():
     np.testing.assert_allclose(f(*given)[0], g(*given)[0], rtol=1e-12)
 
 
+ROWS = 3001  # no multiple of what is taken at once
+LONG = RNG.normal(size=(ROWS, 50))
+
+
+def between(x, b, kind):
+    """What a regression may do with the rows of x between reading them twice."""
+    eta = pt.dot(x, b)
+    if kind == "residual":
+        return pt.sum(pt.softplus(eta)), pt.dot(pt.sigmoid(eta), x)
+    if kind == "two vectors":
+        weights = pt.exp(-pt.sqr(eta)) + pt.arange(x.shape[0])
+        return pt.sum(weights), pt.dot(x.T, weights * eta)
+    if kind == "normalised":
+        return pt.max(eta), pt.dot(pt.exp(eta - pt.max(eta)), x)
+    if kind == "shifted":
+        return pt.sum(eta), pt.dot(eta[::-1], x)
+    if kind == "running":
+        return pt.sum(eta), pt.dot(pt.cumsum(eta), x)
+    return pt.sum(eta), pt.dot(pt.concatenate([eta[:1], eta[1:] - eta[:-1]]), x)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "turns"),
+    [("residual", 1), ("two vectors", 1), ("normalised", 0), ("shifted", 0), ("running", 0), ("differences", 0)],
+)
+def test_loops_over_the_rows_of_a_matrix_take_turns_where_each_needs_its_own_row_alone(kind, turns, known):
+    x, b = pt.matrix("x", shape=(ROWS if known else None, 50)), pt.vector("b", shape=(50,))
+    outputs = between(x, b, kind)
+    f = pm.function([x, b], outputs, backend="llvm")
+    assert f.compile_report()["passes"].get("tiles", 0) == turns
+    lengths = (ROWS,) if known else (ROWS, 1, 7, 40, 41)
+    for length in lengths:
+        given = LONG[:length], 0.1 * RNG.normal(size=50)
+        wanted = evaluate(outputs, dict(zip((x, b), given, strict=True)))
+        for u, v in zip(f(*given), wanted, strict=True):
+            np.testing.assert_allclose(u, v, rtol=1e-10, atol=1e-9)
+
+
+def test_a_regression_on_much_data_takes_turns_and_keeps_its_values():
+    with pm.Model() as model:
+        a, b, weight = pm.Normal("a"), pm.Normal("b", shape=50), pm.HalfNormal("weight")
+        pm.Bernoulli("y", logit_p=a + pt.dot(LONG, weight * b), observed=LONG[:, 0] > 0)
+    density = model.density()
+    assert density.compile_report()["passes"]["tiles"] == 1
+    point = 0.1 * RNG.normal(size=52)
+    with pm.without_passes("tiles"):
+        plain = model.density()
+        plain.compile()
+    assert "tiles" not in plain.compile_report()["passes"]
+    wanted = evaluate(density.outputs, {density.inputs[0]: point})
+    for found in (density, plain):
+        for u, v in zip(density_function(found.compile(), 52)(point), wanted, strict=True):
+            np.testing.assert_allclose(u, v, rtol=1e-10, atol=1e-10)
+
+
 def test_every_pass_of_graphs_is_listed_and_unknown_names_are_refused():
     assert set(PIPELINE) <= set(PASSES)
     for names, message in (("fold", "build on fold"), ("speed", "no pass called speed; the passes are merge, ")):

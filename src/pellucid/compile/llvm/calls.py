@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.compile.llvm.kernel import Kernel
-from pellucid.compile.llvm.plan import Sink
 from pellucid.compile.llvm.scalar import Value, memory_type
+from pellucid.compile.llvm.sinks import Sink
 from pellucid.graph.nodes import Variable
+from pellucid.rewrite.passes import is_on
 
 
-def pointer_to(k: Kernel, v: Variable) -> str:
+def pointer_to(k: Kernel, v: Variable) -> Value:
     """The address of a variable's elements; a scalar that is nowhere in memory is put there."""
     if k.in_memory(v):
-        return k.base(v).text
+        return k.base(v)
     dtype = v.type.dtype
     place = k.cell(dtype)
     k.store_now(k.element(v, tuple(k.integer(0) for _ in v.type.shape)), place)
-    return place.text
+    return place
 
 
 class Matrices:
@@ -27,11 +28,16 @@ class Matrices:
     def __init__(self, kernel: Kernel, sink: Sink):
         self.k, self.sink = kernel, sink
         self.workspace = sink.workspace
-        self.pointers: dict[Variable, str] = {v: pointer_to(kernel, v) for v in sink.workspace}
+        self.pointers: dict[Variable, Value] = {v: pointer_to(kernel, v) for v in sink.workspace}
 
     def is_read(self, v: Variable) -> bool:
         """Whether anything reads a result."""
         return self.k.plan.is_read(v)
+
+    def unrolls(self) -> bool:
+        """Whether small matrices are worked on by straight-line code (asked for each call that could be)."""
+        self.k.unrolled += is_on("small")
+        return is_on("small")
 
     def size(self, v: Variable) -> Value:
         """The number of elements of a vector of the workspace."""
@@ -53,7 +59,7 @@ class Matrices:
                 core = self.k.shape(v)[self.lead_ndim(v, len(lead)) :]
                 moves = len(core) < v.type.ndim  # else one matrix serves the whole stack
                 offset = self.k.mul(i, self.k.product(core)) if moves else self.k.integer(0)
-                self.pointers[v] = self.k.element_pointer(base, offset, v.type.dtype).text
+                self.pointers[v] = self.k.element_pointer(base, offset, v.type.dtype)
             body()
 
         if lead:
@@ -69,7 +75,7 @@ class Matrices:
     def argument(self, a: Any) -> str:
         """One argument in Fortran's convention: a pointer to a character, integer, number or matrix."""
         if isinstance(a, Variable):
-            return self.pointers[a]
+            return self.pointers[a].text
         cell = self.k.cell("int64")
         lines = self.k.scopes[-1].lines
         if isinstance(a, str):
@@ -193,7 +199,7 @@ def emit_callback(k: Kernel, sink: Sink) -> None:
     for v in (*node.inputs, *node.outputs):
         pointer = pointer_to(k, v)
         address = k.fresh()
-        k.scopes[-1].lines.append(f"  {address} = ptrtoint ptr {pointer} to i64")
+        k.scopes[-1].lines.append(f"  {address} = ptrtoint ptr {pointer.text} to i64")
         words += [Value(address, "int64"), *k.shape(v)]
     table = k.fresh()
     k.allocas.append(f"  {table} = alloca [{len(words)} x i64], align 8")

@@ -223,6 +223,10 @@ class Stage:
         self.report[self.stage] = time.perf_counter() - self.start
 
 
+COMPLAINT = 6
+"""How many lines of LLVM's own complaint are shown: it has one for each use of what is wrong."""
+
+
 def _checked(step: Any, verb: str, ir: str, *arguments: str) -> Any:
     """Run a step of LLVM and turn its complaint into an error that shows the offending line."""
     try:
@@ -230,7 +234,8 @@ def _checked(step: Any, verb: str, ir: str, *arguments: str) -> Any:
     except RuntimeError as error:
         place = re.search(r"<string>:(\d+):", str(error))
         line = f"\nline {place[1]}: {ir.splitlines()[int(place[1]) - 1].strip()}" if place else ""
-        raise CompilationError(f"LLVM could not {verb} a module: {str(error).strip()}{line}") from error
+        complaint = "\n".join(str(error).strip().splitlines()[:COMPLAINT])
+        raise CompilationError(f"LLVM could not {verb} a module: {complaint}{line}") from error
 
 
 def _optimise(module: Any, machine: Any, level: int) -> None:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.compile.llvm.lower import Extent, compute_dtype
-from pellucid.compile.llvm.plan import LITERAL, Offset, Plan
+from pellucid.compile.llvm.plan import LITERAL, Plan
 from pellucid.compile.llvm.scalar import Scalars, Scope, Value, memory_type
+from pellucid.compile.llvm.sinks import Offset
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.provenance import describe
 from pellucid.tensor.elementwise import Elementwise
@@ -45,6 +46,7 @@ class Kernel(Scalars):
         self.host_nodes: list[Apply] = []
         self.readings: dict[Variable, int] = {}
         self.strided = 0  # how many loops take several rows at once
+        self.unrolled = 0  # how many calls on small matrices became straight-line code
         self.routines: set[str] = set()
         self.failures: list[Failure] = []
         self.checked: set[tuple[str, int]] = set()
@@ -57,7 +59,7 @@ class Kernel(Scalars):
     def length(self, extent: Extent) -> Value:
         """An extent as a value."""
         extent = self.plan.extents.find(extent)
-        if isinstance(extent, int) and extent <= LITERAL:
+        if isinstance(extent, int) and (extent <= LITERAL or extent in self.plan.extents.written):
             return self.integer(extent)
         number = self.symbols.setdefault(extent, len(self.symbols))
         pointer = self.emit(f"getelementptr i64, ptr %dims, i64 {number}", "int64", ())

@@ -8,16 +8,10 @@ import numpy as np
 
 from pellucid.compile.llvm.calls import emit_call, emit_callback
 from pellucid.compile.llvm.kernel import Kernel
-from pellucid.compile.llvm.plan import Group, Segments, Sink
+from pellucid.compile.llvm.rows import ROWS
 from pellucid.compile.llvm.scalar import Value
 from pellucid.compile.llvm.sequential import emit_scan
-from pellucid.rewrite.passes import is_on
-
-ROWS = 4
-"""How many rows a reduction over matrices takes at once: each loads less, and their sums do not wait for each other."""
-
-FEWEST_ROWS = 64
-"""The length of an axis, where it is known, from which it is worth the code to take several rows at once."""
+from pellucid.compile.llvm.sinks import Group, Segments, Sink
 
 
 class Nest:
@@ -29,32 +23,51 @@ class Nest:
         self.cells: dict[tuple[Sink, int], Value] = {}
         self.row = 0  # which of several rows is being emitted
         reduces = [s for s in group.sinks if s.kind == "reduce"]
-        self.trailing = {s: kept for s in reduces if (kept := kept_prefix(s)) is not None}
+        self.trailing = {s: kept for s in reduces if (kept := s.kept) is not None}
         self.leading = [s for s in reduces if s not in self.trailing]
 
     def emit(self) -> None:
         """Emit the whole nest."""
-        for sink in self.leading:
-            self.fill(sink)
+        self.open()
         if self.group.segments is not None:
             self.by_segments(self.group.segments)
         else:
-            self.level(0)
+            self.loops(0)
+        self.close()
+
+    def open(self) -> None:
+        """Set the accumulators that are there all the time."""
+        for sink in self.leading:
+            self.fill(sink)
+        for sink in self.due(0):
+            self.begin(sink)
+
+    def close(self) -> None:
+        """Take the results out of them."""
+        for sink in self.due(0):
+            self.finish(sink)
 
     def level(self, depth: int) -> None:
         """Emit the loops from `depth` on, with the reductions that begin and end there."""
         for sink in self.due(depth):
             self.begin(sink)
+        self.loops(depth)
+        for sink in self.due(depth):
+            self.finish(sink)
+
+    def loops(self, depth: int, start: Value | None = None, count: Value | None = None) -> None:
+        """Emit the loops from `depth` on; the outermost over `count` rows from `start` on, if that is given."""
         if depth == len(self.group.domain):
             for sink in self.group.sinks:
                 self.element(sink)
-        elif depth == len(self.group.domain) - 2 and is_on("rows") and self.takes_rows():
+            return
+        start = start or self.k.integer(0)
+        count = count or self.k.length(self.group.domain[depth])
+        if depth == len(self.group.domain) - 2 and self.group.takes_rows:
             self.k.strided += 1
-            self.several_rows(depth)
+            self.several_rows(depth, start, count)
         else:
-            self.k.loop(self.k.length(self.group.domain[depth]), lambda i: self.inside(depth, i))
-        for sink in self.due(depth):
-            self.finish(sink)
+            self.k.loop(count, lambda i: self.inside(depth, self.k.add(start, i)))
 
     def inside(self, depth: int, i: Value) -> None:
         """The body of the loop at `depth`."""
@@ -77,8 +90,6 @@ class Nest:
         """A loop over groups around a loop over the members of each; what is added up for a group is a register."""
         k = self.k
         sums = [sink for sink in self.group.sinks if segments.adds(sink)]
-        for sink in self.due(0):
-            self.begin(sink)
 
         def one_group(j: Value) -> None:
             first, last = (k.read(segments.starts, k.add(j, k.integer(step))) for step in (0, 1))
@@ -98,38 +109,21 @@ class Nest:
             self.index.pop()
 
         k.loop(k.length(segments.count), one_group)
-        for sink in self.due(0):
-            self.finish(sink)
 
     # -- several rows at once
 
-    def takes_rows(self) -> bool:
-        """Whether all that is done is to reduce cheap values along rows, or all of them to one row."""
-        *_, rows, _ = self.group.domain
-        if isinstance(rows, int) and rows < FEWEST_ROWS:
-            return False
-        plan, last = self.k.plan, len(self.group.domain) - 1
-        for sink in self.group.sinks:
-            if sink.kind != "reduce" or any(plan.cost.get(v, 0) for v in plan.inline_of(sink)):
-                return False
-            axes = [axis for axis, n in enumerate(sink.extents) if not (isinstance(n, int) and n == 1)]
-            if self.trailing.get(sink) != last and axes[-2] not in sink.node.op.axes:
-                return False
-        return True
-
-    def several_rows(self, depth: int) -> None:
+    def several_rows(self, depth: int, start: Value, count: Value) -> None:
         """The loop at `depth` in strides of several rows, and one by one what is left."""
         k = self.k
-        n = k.length(self.group.domain[depth])
-        strides = k.emit(f"udiv i64 {n.text}, {ROWS}", "int64", (n,))
+        strides = k.emit(f"udiv i64 {count.text}, {ROWS}", "int64", (count,))
         done = k.mul(strides, k.integer(ROWS))
 
         def stride(i: Value) -> None:
-            first = k.mul(i, k.integer(ROWS))
+            first = k.add(start, k.mul(i, k.integer(ROWS)))
             self.rows(depth, [k.add(first, k.integer(row)) for row in range(ROWS)])
 
         k.loop(strides, stride)
-        k.loop(k.sub(n, done), lambda i: self.inside(depth, k.add(done, i)))
+        k.loop(k.sub(count, done), lambda i: self.inside(depth, k.add(start, k.add(done, i))))
 
     def rows(self, depth: int, rows: Sequence[Value]) -> None:
         """Several rows in one loop over their elements."""
@@ -260,14 +254,6 @@ class Nest:
         k.store_now(value if op.sets else k.add(k.load_now(address, value.dtype), value), address)
 
 
-def kept_prefix(sink: Sink) -> int | None:
-    """How many loops stay outside a reduction when its axes are the innermost loops; None when they are not."""
-    axes = set(sink.node.op.axes)
-    loops = [axis in axes for axis, n in enumerate(sink.extents) if not (isinstance(n, int) and n == 1)]
-    kept = loops.count(False)
-    return kept if not any(loops[:kept]) else None
-
-
 def start_of(sink: Sink) -> object:
     """The value of an empty reduction."""
     with np.errstate(all="ignore"):
@@ -300,10 +286,33 @@ def emit_cumulate(k: Kernel, sink: Sink) -> None:
     level(0)
 
 
+def emit_turns(k: Kernel, group: Group) -> None:
+    """Several loop nests over the same rows, which take turns on a few rows each."""
+    nests = [Nest(k, part) for part in group.parts]
+    for nest in nests:
+        nest.open()
+    total, tile = k.length(group.domain[0]), k.integer(group.tile)
+    above = k.add(total, k.integer(group.tile - 1))
+    turns = k.emit(f"udiv i64 {above.text}, {tile.text}", "int64", (above,))
+
+    def turn(i: Value) -> None:
+        start = k.mul(i, tile)
+        left = k.sub(total, start)
+        count = k.select(k.compare("lt", left, tile), left, tile)
+        for nest in nests:
+            nest.loops(0, start, count)
+
+    k.loop(turns, turn)
+    for nest in nests:
+        nest.close()
+
+
 def emit_group(kernel: Kernel, group: Group) -> None:
     """Emit one group."""
     (first, *_) = group.sinks
-    if first.kind == "cumulate":
+    if group.parts:
+        emit_turns(kernel, group)
+    elif first.kind == "cumulate":
         emit_cumulate(kernel, first)
     elif first.kind == "call":
         emit_call(kernel, first)

@@ -104,7 +104,10 @@ Extent = int | Variable
 
 @dataclass
 class Extents:
-    """The length of every axis of every variable, as a number or a symbol; equal lengths share one symbol."""
+    """The length of every axis of every variable, as a number or a symbol; equal lengths share one symbol.
+
+    Those in `written` are written into the code; others are read at run time, so that code serves data of any length.
+    """
 
     session: Interner = field(default_factory=Interner)
     of: dict[Variable, tuple[Extent, ...]] = field(default_factory=dict)
@@ -112,6 +115,7 @@ class Extents:
     equalities: list[tuple[Extent, Extent, Apply, int]] = field(default_factory=list)
     steps: dict[Apply, Step] = field(default_factory=dict)
     inner: dict[Variable, tuple[Extent, ...]] = field(default_factory=dict)
+    written: set[Extent] = field(default_factory=set)
 
     def find(self, extent: Extent) -> Extent:
         """The representative of an extent."""

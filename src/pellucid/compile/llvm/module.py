@@ -11,8 +11,9 @@ from pellucid.compile.llvm import math
 from pellucid.compile.llvm.kernel import Failure, Kernel
 from pellucid.compile.llvm.loops import emit_group
 from pellucid.compile.llvm.lower import Extent
-from pellucid.compile.llvm.plan import Plan, Sink, StepPlan, is_scalar
+from pellucid.compile.llvm.plan import Plan, StepPlan, is_scalar
 from pellucid.compile.llvm.sequential import ring_length, ring_states
+from pellucid.compile.llvm.sinks import Sink
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.rewrite.passes import is_on
 from pellucid.tensor.loop import Scan
@@ -181,7 +182,9 @@ def passes_of(plan: Plan, kernel: Kernel, lent: int) -> dict[str, int]:
         "segments": sum(g.segments is not None for g in plan.groups),
         "split": len(plan.split),
         "fusion": sum(len(g.sinks) - 1 for g in plan.groups),
+        "tiles": sum(bool(g.parts) for g in plan.groups),
         "rows": kernel.strided,
+        "small": kernel.unrolled,
         "invariants": kernel.hoisted,
         "reuse": lent,
     }

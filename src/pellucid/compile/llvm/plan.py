@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import ChainMap
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, MutableMapping, Sequence
 
 import numpy as np
 
 from pellucid.compile.llvm import math
 from pellucid.compile.llvm.lower import Extent, Extents, find_extents, kind_of
+from pellucid.compile.llvm.rows import short_rows, takes_rows
+from pellucid.compile.llvm.sinks import WHOLE, Domain, Group, Offset, Segments, Sink
+from pellucid.compile.llvm.tiles import tiled
 from pellucid.graph.nodes import Apply, Variable
 from pellucid.graph.traverse import toposort
 from pellucid.rewrite.passes import is_on
@@ -26,93 +27,8 @@ from pellucid.tensor.index import Gather, Scatter
 from pellucid.tensor.shape import Dim, DimShuffle, Reshape
 from pellucid.tensor.types import Constant, TensorType
 
-Domain = tuple[Extent, ...]
-Offset = Mapping[Extent, int]
-"""A sum of lengths: how often each of them is counted. Literal ones are counted under 1."""
 LITERAL = 8
 """Lengths up to this one are written into the code, so that LLVM can unroll; longer ones are read at run time."""
-WHOLE = ("scan", "call", "callback")
-"""The kinds of sinks that compute all outputs of a node, in a way of their own."""
-
-
-@dataclass(eq=False)
-class Sink:
-    """Something to be computed over a domain.
-
-    Attributes
-    ----------
-    kind : {"store", "reduce", "update", "cumulate", "scan", "call", "callback"}
-    node : Apply
-        The node that it computes (None for a plain store).
-    value : Variable
-        What is evaluated at each index: the stored variable, the reduced one, the update.
-    target : Variable
-        The variable whose memory receives the result.
-    extents : tuple
-        The lengths of the axes of `value`.
-    offset : tuple
-        For a piece of a join, where it begins along each axis of the target.
-    workspace : tuple
-        Vectors that a call of library routines may write what it likes to.
-    """
-
-    kind: str
-    value: Variable
-    target: Variable
-    extents: tuple[Extent, ...]
-    node: Any = None
-    offset: tuple[Offset, ...] = ()
-    after: list[Sink] = field(default_factory=list)
-    workspace: Sequence[Variable] = ()
-
-    @property
-    def domain(self) -> Domain:
-        """The axes that need a loop."""
-        return tuple(n for n in self.extents if not (isinstance(n, int) and n == 1))
-
-    @property
-    def outputs(self) -> Sequence[Variable]:
-        """The variables that it writes."""
-        return (*self.node.outputs, *self.workspace) if self.kind in WHOLE else (self.target,)
-
-    @property
-    def fuses(self) -> bool:
-        """Whether it can share its loops."""
-        return self.kind in ("store", "reduce", "update")
-
-
-@dataclass(frozen=True, eq=False)
-class Segments:
-    """How a loop over data is one over groups around one over the members of each.
-
-    Attributes
-    ----------
-    index : Constant
-        The group of each datum, in order.
-    starts : Constant
-        Where each group begins, and where the last ends.
-    """
-
-    index: Constant
-    starts: Constant
-
-    @property
-    def count(self) -> int:
-        """The number of groups."""
-        return self.starts.data.size - 1
-
-    def adds(self, sink: Sink) -> bool:
-        """Whether a sink adds up what belongs to each group."""
-        return sink.kind == "update" and len(sink.extents) == 1 and sink.node.inputs[2] is self.index
-
-
-@dataclass(eq=False)
-class Group:
-    """Sinks that share one loop nest."""
-
-    domain: Domain
-    sinks: list[Sink]
-    segments: Segments | None = None
 
 
 def is_scalar(v: Variable) -> bool:
@@ -192,6 +108,12 @@ class Plan:
         if is_on("segments") and self.outer is None:
             for group in self.groups:
                 group.segments = self.segments_of(group)
+        if is_on("rows"):
+            for group in self.groups:
+                group.takes_rows = takes_rows(self, group)
+        self.extents.written |= short_rows(self.groups)
+        if is_on("tiles") and self.outer is None:
+            self.groups = tiled(self)
 
     def segments_of(self, group: Group) -> Segments | None:
         """How the data of a loop are grouped, where they are sorted by a constant index; the groups join the roots."""

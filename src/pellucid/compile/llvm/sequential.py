@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pellucid.compile.llvm.plan import Sink, StepPlan, is_scalar
+from pellucid.compile.llvm.plan import StepPlan, is_scalar
 from pellucid.compile.llvm.scalar import Scope, Value
+from pellucid.compile.llvm.sinks import Sink
 from pellucid.graph.nodes import Variable
 
 if TYPE_CHECKING:

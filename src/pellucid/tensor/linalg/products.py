@@ -95,17 +95,22 @@ class MatMul(MatrixOp):
 
 
 def is_plain_product(a: Variable, b: Variable) -> bool:
-    """Whether a library multiplies faster than loops: doubles, no row or column, and in stacks no small matrices."""
-    lengths = *a.type.shape[-2:], *b.type.shape[-2:]
-    known = [n for n in lengths if n is not None]
+    """Whether a library multiplies faster than loops: doubles, no row or column, not few, no stacks of small ones."""
+    rows, inner, columns = a.type.shape[-2], a.type.shape[-1] or b.type.shape[-2], b.type.shape[-1]
+    known = [n for n in (rows, inner, columns) if n is not None]
     stacked = a.type.ndim > 2 or b.type.ndim > 2
     if 1 in known or (stacked and min(known, default=SMALL) < SMALL):
+        return False
+    if len(known) == 3 and rows * inner * columns <= FEW:
         return False
     return a.type.dtype == b.type.dtype == "float64" and same_lead(a, b)
 
 
 SMALL = 8
 """The length below which a stack of matrices is multiplied by loops, where calls would take most of the time."""
+
+FEW = 512
+"""How many products of numbers take less time than calling a library."""
 
 
 def transposed_from(a: TensorVariable) -> TensorVariable | None:

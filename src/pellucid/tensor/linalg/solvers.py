@@ -14,6 +14,7 @@ from pellucid.tensor.broadcast import Extent
 from pellucid.tensor.create import arange, eye, tril, triu
 from pellucid.tensor.elementwise import cast, floating_dtype
 from pellucid.tensor.indexing import diagonal
+from pellucid.tensor.linalg import unrolled
 from pellucid.tensor.linalg.matrices import (
     Matrices,
     MatrixOp,
@@ -71,6 +72,10 @@ class LUFactor(MatrixOp):
     def call(self, m: Matrices, outs: tuple[Variable, Variable], a: Variable) -> None:
         """LAPACK factors matrices that lie in memory by columns, so the matrix is transposed before and after."""
         k, (n, _), (lu, pivots) = m.k, m.shape(a), outs
+        few = unrolled.rows_of(m, a)
+        if few is not None:
+            m.each([lu, pivots, a], lambda: unrolled.factor_with_swaps(m, lu, pivots, a, few))
+            return
 
         def count_from_zero(i: Any) -> None:
             place = m.entry(pivots, i)

@@ -14,6 +14,7 @@ from pellucid.tensor.broadcast import name_with_shape
 from pellucid.tensor.create import eye, tril, triu
 from pellucid.tensor.elementwise import floating_dtype
 from pellucid.tensor.indexing import diagonal
+from pellucid.tensor.linalg import unrolled
 from pellucid.tensor.linalg.matrices import Matrices, MatrixOp, by_matrix, native, square_type, system_type
 from pellucid.tensor.linalg.products import matmul
 from pellucid.tensor.reduce import sum as sum_
@@ -44,7 +45,10 @@ class Cholesky(MatrixOp):
 
     def call(self, m: Matrices, out: Variable, a: Variable) -> None:
         """The lower triangle in row-major order is the upper one in column-major order, which LAPACK factors."""
-        k, (n, _) = m.k, m.shape(a)
+        k, (n, _), few = m.k, m.shape(a), unrolled.rows_of(m, a)
+        if few is not None:
+            m.each([out, a], lambda: unrolled.cholesky(m, out, a, few))
+            return
 
         def one() -> None:
             m.copy(a, out)
@@ -119,6 +123,11 @@ class SolveTriangular(MatrixOp):
         (n, _), (_, columns) = m.shape(a), m.shape(b)
         triangle, side = "U" if self.lower else "L", "T" if self.transposed else "N"
         unit, deep, wide = "U" if self.unit else "N", m.at_least_one(n), m.at_least_one(columns)
+        few = unrolled.rows_of(m, a)
+        if few is not None:
+            options = not self.lower, self.transposed, self.unit
+            m.each([out, a, b], lambda: unrolled.substitute(m, out, a, b, few, *options))
+            return
 
         def one() -> None:
             m.copy(b, out)
