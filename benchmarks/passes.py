@@ -1,11 +1,17 @@
 """What each optimisation does: log-density and gradient in native code with and without it, timed in turns.
 
-python benchmarks/passes.py [pass ...] [--models model ...] [--rounds n]
+python benchmarks/passes.py [pass ...] [--models model ...] [--rounds n] [--page]
 """
 
 import argparse
 import contextlib
+import datetime
+import os
+import platform
+import re
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -86,42 +92,71 @@ def many_small_covariances(pm, pt):
     return model
 
 
+def neural_network(pm, pt):
+    """A regression by a network of three hidden layers: 4,000 observations of 4 predictors."""
+    rng = np.random.default_rng(7)
+    state, y = rng.normal(size=(4000, 4)), rng.normal(size=4000)
+    with pm.Model() as model:
+        for layer, width in enumerate((8, 8, 8)):
+            state = pt.tanh(pt.dot(state, pm.Normal(f"weights{layer}", 0, 1, shape=(state.shape[1], width))))
+        pm.Normal("y", pt.dot(state, pm.Normal("last", 0, 1, shape=8)), pm.HalfNormal("sigma"), observed=y)
+    return model
+
+
+def decaying_state(pm, pt):
+    """A state that decays and is driven by a nonlinear input: 1,000 steps, much of which need no step before them."""
+    rng = np.random.default_rng(8)
+    force = rng.normal(size=1000)
+    with pm.Model() as model:
+        rate, gain, noise = pm.LogNormal("rate"), pm.Normal("gain"), pm.HalfNormal("noise")
+        state = pm.scan(
+            lambda f, before, r, g: before * pt.exp(-0.1 * r) + pt.tanh(g * f) * (1 - pt.exp(-0.1 * r)),
+            sequences=[force], outputs_info=[pt.zeros(())], non_sequences=[rate, gain], return_updates=False,
+        )  # fmt: skip
+        pm.Normal("y", state, noise, observed=rng.normal(size=1000))
+    return model
+
+
 def explicit_inverse(pm, pt):
     """A normal density of 80 points as textbooks write it: with the inverse and the determinant of the covariance."""
     x = np.linspace(0, 5, 80)
     squares, y = (x[:, None] - x) ** 2, np.sin(x)
     with pm.Model() as model:
-        length = pm.HalfNormal("length")
+        length, level = pm.HalfNormal("length"), pm.Normal("level")
         covariance = pt.exp(-squares / (1 + length)) + 0.1 * np.eye(80)
-        inverse = pt.linalg.inv(covariance)
-        pm.Potential("y", -0.5 * pt.dot(y, pt.dot(inverse, y)) - 0.5 * pt.log(pt.linalg.det(covariance)))
+        inverse, rest = pt.linalg.inv(covariance), y - level
+        pm.Potential("y", -0.5 * pt.dot(rest, pt.dot(inverse, rest)) - 0.5 * pt.log(pt.linalg.det(covariance)))
     return model
 
 
 OWN = (
     changing_counts, counts_without_parameters, thousand_variables, grouped_answers, grouped_counts, explicit_inverse,
-    long_regression, many_small_covariances,
+    long_regression, many_small_covariances, neural_network, decaying_state,
 )  # fmt: skip
 MODELS = {**models.MODELS, **{build.__name__: build for build in OWN}}
 SHOWN = {  # passes, and the models that show best what they do
     "statistics": ("radon", "large_hierarchy", "varying_effects", "counts_without_parameters"),
-    "segments": ("grouped_counts", "grouped_answers"),
-    "split": ("grouped_answers",),
     "roll": ("thousand_variables",),
     "algebra": ("item_response", "mixture"),
     "shapes": ("stochastic_volatility", "item_response"),
-    "stabilize": ("item_response", "mixture"),
+    "stabilize": ("mixture",),
     "linear": ("explicit_inverse",),
-    "loops": ("autoregression",),
+    "loops": ("decaying_state", "autoregression"),
+    "segments": ("grouped_counts", "grouped_answers"),
     "bind": ("changing_counts",),
     "twins": ("logistic", "item_response", "grouped_answers"),
-    "fusion": ("stochastic_volatility", "item_response"),
-    "tiles": ("logistic", "long_regression"),
+    "fusion": ("grouped_counts", "large_hierarchy", "gaussian_process"),
+    "split": ("grouped_answers",),
     "rows": ("logistic",),
+    "tiles": ("long_regression", "logistic"),
     "small": ("many_small_covariances",),
-    "invariants": ("item_response", "mixture"),
-    "reuse": ("stochastic_volatility", "mixture"),
+    "invariants": ("thousand_variables", "mixture"),
+    "reuse": ("neural_network", "gaussian_process"),
 }
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "passes.md"
+HEADER = """\
+| pass | model | did | on, µs | off, µs | off/on | compile on, ms | off, ms | memory on, kB | off, kB |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"""
 
 
 class Compiled:
@@ -133,8 +168,10 @@ class Compiled:
             begin = time.process_time()
             density = model.density()
             point = density.pack(model.initial_point()) + 0.1 * np.random.default_rng(0).normal(size=density.dimension)
-            self.loop = native_loop(model, point)
+            native = density.compile()
             self.compile = time.process_time() - begin
+            self.loop = native_loop(model, point)
+            self.memory = native.contexts[-1].memory.nbytes
             self.passes = density.compile_report()["passes"]
         self.turns, self.times = 1, []
         while self.measure() < WINDOW:
@@ -153,13 +190,35 @@ class Compiled:
 
 def compare(name: str, model: str, rounds: int) -> str:
     """One line of the table: least times of turns that alternate, so that both meet the same disturbances."""
-    on, off = Compiled(model, ()), Compiled(model, (name,))
-    for _ in range(rounds):
-        on.time()
-        off.time()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        compiled = []
+        for off in ((), (), (name,)):  # the first also compiles what is no part of the model
+            os.environ["PELLUCID_CACHE_DIR"] = tempfile.mkdtemp(dir=folder)  # so that code is compiled, not found
+            compiled.append(Compiled(model, off))
+    _, on, off = compiled
+    with single_thread():  # of what is loaded by now
+        for _ in range(rounds):
+            on.time()
+            off.time()
     least = [1e6 * min(each.times) for each in (on, off)]
-    did = on.passes.get(name, 0)
-    return f"{name:12}{model:28}{did:8}{least[0]:12.2f}{least[1]:12.2f}{least[1] / least[0]:9.2f}"
+    numbers = [
+        on.passes.get(name, 0), *(f"{x:.3g}" for x in (*least, least[1] / least[0])),
+        *(f"{1e3 * each.compile:.0f}" for each in (on, off)), *(f"{each.memory / 1000:.0f}" for each in (on, off)),
+    ]  # fmt: skip
+    return f"| {name} | {model} | {' | '.join(map(str, numbers))} |"
+
+
+def describe() -> str:
+    """What the numbers were taken on."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"Measured {today} with pellucid {pm.__version__}, {os.cpu_count()} cores, {platform.platform()}."
+
+
+def write_page(lines: list[str]) -> None:
+    """Write the table between the marks of the page, whose other text stays."""
+    before, marked, after = re.split(r"(<!-- measured.*?-->.*?<!-- end -->)", PAGE.read_text("utf-8"), flags=re.DOTALL)
+    mark = marked.split("\n", 1)[0]
+    PAGE.write_text("\n".join([before + mark, describe(), "", HEADER, *lines, "<!-- end -->"]) + after, "utf-8")
 
 
 def main() -> None:
@@ -168,12 +227,16 @@ def main() -> None:
     parser.add_argument("passes", nargs="*", help=f"of {', '.join(SHOWN)}")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=())
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--page", action="store_true", help="write docs/passes.md too")
     chosen = parser.parse_args()
-    print(f"{'pass':12}{'model':28}{'did':>8}{'on, µs':>12}{'off, µs':>12}{'off/on':>9}")
-    with single_thread():
-        for name in chosen.passes or SHOWN:
-            for model in chosen.models or SHOWN[name]:
-                print(compare(name, model, chosen.rounds), flush=True)
+    lines = []
+    print(HEADER)
+    for name in chosen.passes or SHOWN:
+        for model in chosen.models or SHOWN[name]:
+            lines.append(compare(name, model, chosen.rounds))
+            print(lines[-1], flush=True)
+    if chosen.page:
+        write_page(lines)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,11 @@ PROCEDURES = {  # name: expressions in which it must fire
         pt.inv(square) @ m, m.T @ pt.inv(square), pt.inv(square).T @ m, m.T @ pt.inv(square).T,
         v @ pt.inv(m.T @ m + unit),
     ],
+    "outer product in a product": [
+        m @ (v[:, None] * pt.exp(v)[None]), (v[:, None] * v[None]) @ m.T, m @ pt.outer(v, v),
+        pt.linalg.solve(m.T @ m + pt.eye(4), v[:, None] * v[None]),
+        pt.linalg.solve_triangular(m.T @ m + pt.eye(4), v[None] * v[:, None]),
+    ],
     "product with transposed data": [pt.constant(np.linspace(0, 1, 6000).reshape(4, 1500)).T @ m.T],
     "solution with a known factor": [
         pt.linalg.solve(factor, m), pt.linalg.solve(factor.T, m), pt.linalg.solve(factor, m, transposed=True),

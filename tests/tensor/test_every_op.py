@@ -20,6 +20,7 @@ from pellucid.tensor.elementwise import ELEMENTWISE, Elementwise
 from pellucid.tensor.fft import InverseRealFourier, RealFourier
 from pellucid.tensor.host import Blockwise, FromFunctionOp, Print
 from pellucid.tensor.index import ArgSort, Gather, IncSubtensor, Nonzero, Scatter, Subtensor
+from pellucid.tensor.linalg.covariance import InverseFromFactor, Mahalanobis
 from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, Pinv
 from pellucid.tensor.linalg.functions import Expm, SolveSylvester
 from pellucid.tensor.linalg.products import MatMul
@@ -115,6 +116,7 @@ CASES = {
         (lambda x, y: x[:1].set(y), [normal(1, 1), normal()]),
         (lambda x, y: x[::2].inc(y), [normal(0, 2), normal(2)]),
     ],
+    InverseFromFactor: [(pt.linalg.cho_inverse, [np.linalg.cholesky(definite(n))]) for n in (9, 3, 1, 0)],
     Inverse: [(pt.linalg.inv, [well(n)]) for n in (3, 1, 0)],
     InverseRealFourier: [
         (lambda x, odd=odd: pt.fft.irfft(x, is_odd=odd), [normal(2, n, 2)])
@@ -127,6 +129,10 @@ CASES = {
     LUFactor: [(lambda x: list(pt.linalg.lu_factor(x)), [well(n)]) for n in (3, 1, 0)],
     LogSoftmax: [(lambda x: pt.log_softmax(x, 0), [normal(*s)]) for s in ((3, 2), (1, 1), (0, 2))],
     LogSumExp: [(lambda x: pt.logsumexp(x, 0), [normal(*s)]) for s in ((3, 2), (1, 1), (2, 0))],
+    Mahalanobis: [
+        (lambda a, b: list(pt.linalg.mahalanobis(a, b)), [definite(n), normal(n, m)])
+        for n, m in ((9, 2), (3, 1), (3, 0), (1, 2), (0, 2))
+    ],
     MatMul: [
         (lambda x, y: x @ y, [normal(*s), normal(*t)])
         for s, t in (((2, 3), (3, 4)), ((1, 1), (1, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((3,), (2, 3, 1)))

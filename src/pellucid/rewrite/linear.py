@@ -26,7 +26,7 @@ from pellucid.tensor.linalg import (
 from pellucid.tensor.linalg.products import is_plain_product
 from pellucid.tensor.reduce import prod
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import DimShuffle, matrix_transpose
+from pellucid.tensor.shape import DimShuffle, expand_dims, matrix_transpose
 from pellucid.tensor.transcendental import log
 from pellucid.tensor.types import Constant
 
@@ -53,6 +53,32 @@ def scalar_factor_of_a_product(node: Apply) -> Any:
     return None
 
 
+@procedure(MatMul, Solve, SolveTriangular, over=[mul, MatMul])
+def outer_product_in_a_product(node: Apply) -> Any:
+    """A (u v') = (A u) v': a product with a vector in place of one with a matrix, and so for solutions."""
+    a, b = node.inputs
+    if b.type.shape[-1] != 1 and (found := column_and_row(b)) is not None:
+        column, row = found
+        return product(node.op(a, column), row)
+    if isinstance(node.op, MatMul) and a.type.shape[-2] != 1 and (found := column_and_row(a)) is not None:
+        column, row = found
+        return product(column, product(row, b))
+    return None
+
+
+def column_and_row(v: Any) -> tuple[Any, Any] | None:
+    """The column and the row whose product a matrix is, or None."""
+    if v.owner is None or v.ndim != 2 or not (v.owner.op is mul or isinstance(v.owner.op, MatMul)):
+        return None
+    first, second = v.owner.inputs
+    for column, row in ((first, second), (second, first))[: 2 if v.owner.op is mul else 1]:
+        is_row = row.ndim == 1 or (row.ndim == 2 and row.type.shape[0] == 1)
+        if is_row and column.ndim == 2 and column.type.shape[1] == 1:
+            same = column.type.dtype == row.type.dtype == v.type.dtype
+            return (column, row if row.ndim == 2 else expand_dims(row, 0)) if same else None
+    return None
+
+
 def scaled(v: Any) -> tuple[Any, Any, Any] | None:
     """The op, tensor and scalar of a tensor times (or divided by) a scalar."""
     if v.owner is None or v.owner.op not in (mul, true_div) or not v.type.dtype.startswith("float"):
@@ -75,9 +101,12 @@ def possibly_transposed(v: Any, kind: type) -> tuple[Any, bool] | None:
 
 @procedure(MatMul, over=[Inverse, DimShuffle])
 def product_with_an_inverse(node: Apply) -> Any:
-    """inv(A) @ B is the solution of A x = B: fewer operations and smaller errors."""
+    """inv(A) @ B is the solution of A x = B: fewer operations and smaller errors, for B with fewer columns than A."""
     a, b = node.inputs
     first, second = possibly_transposed(a, Inverse), possibly_transposed(b, Inverse)
+    rows, columns = a.type.shape[-2], b.type.shape[-1]
+    if None not in (rows, columns) and (columns >= rows if first is not None else rows >= columns):
+        return None  # such as in gradients, which need the inverse anyway
     if first is not None:
         return Solve(first[1])(source(first[0]).inputs[0], b)
     if second is not None:
@@ -153,6 +182,7 @@ def product_with_transposed_data(node: Apply) -> Any:
 LINEAR: Table = (
     *SIGNS,
     product_with_transposed_data,
+    outer_product_in_a_product,
     scalar_factor_of_a_product,
     product_with_an_inverse,
     solution_with_a_known_factor,

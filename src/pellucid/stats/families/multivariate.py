@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,7 @@ from pellucid.tensor.cumulate import cumsum
 from pellucid.tensor.draws import Law, RngVariable, as_size, draw, lengths
 from pellucid.tensor.elementwise import cast
 from pellucid.tensor.indexing import diagonal
-from pellucid.tensor.linalg import cholesky, inv, solve_triangular
+from pellucid.tensor.linalg import Cholesky, cholesky, inv, mahalanobis, solve_triangular
 from pellucid.tensor.packing import atleast_Nd, product
 from pellucid.tensor.random_vectors import (
     dirichlet_law,
@@ -43,7 +43,16 @@ from pellucid.tensor.random_vectors import (
     zero_sum_sample,
 )
 from pellucid.tensor.reduce import sum as sum_
-from pellucid.tensor.shape import as_extents, broadcast_to, concatenate, dim, expand_dims, matrix_transpose, reshape
+from pellucid.tensor.shape import (
+    as_extents,
+    broadcast_to,
+    concatenate,
+    dim,
+    expand_dims,
+    matrix_transpose,
+    reshape,
+    squeeze,
+)
 from pellucid.tensor.special import gammaln
 from pellucid.tensor.transcendental import log, log1p
 from pellucid.tensor.types import TensorVariable, as_tensor_variable
@@ -87,8 +96,8 @@ class MvNormal(Distribution):
         return super().dist(mu=as_mean(cls, mu, own_length(matrices)), **matrices, **options)
 
     def logp(self, x: Any) -> Any:
-        z, log_det, k = standardized(self.chol, x - self.mu)
-        return -0.5 * sum_(sqr(z), axis=-1) - log_det - k * HALF_LOG_TWO_PI
+        distance, log_det, k = standardized(self.chol, x - self.mu)
+        return -0.5 * distance - log_det - k * HALF_LOG_TWO_PI
 
     def mean(self) -> Any:
         return self.mu
@@ -140,8 +149,8 @@ class MvStudentT(Distribution):
         return super().dist(nu=nu, mu=as_mean(cls, mu, own_length(matrices)), **matrices, **options)
 
     def logp(self, x: Any) -> Any:
-        z, log_det, k = standardized(self.chol, x - self.mu)
-        nu, distance = self.nu, sum_(sqr(z), axis=-1)
+        distance, log_det, k = standardized(self.chol, x - self.mu)
+        nu = self.nu
         tail = -0.5 * (nu + k) * log1p(distance / nu)
         return tail + log_rising(0.5 * nu, 0.5 * k) - log_det - k * HALF_LOG_TWO_PI
 
@@ -195,18 +204,29 @@ def as_mean(cls: type[Distribution], mu: Any, own: Sequence[Any]) -> TensorVaria
 
 
 def standardized(factor: TensorVariable, x: TensorVariable) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
-    """The z of factor @ z = x, half the log-determinant of factor @ factor.T, and the length of z."""
+    """The squared length of factor^-1 @ x, half the log-determinant of factor @ factor.T, and the length of x.
+
+    x holds vectors along its last axis. Of a covariance that was given as such, and then factored, the gradient is
+    found without the factor's own.
+    """
     k = dim(factor, factor.ndim - 1)
-    return whiten(factor, x), sum_(log(diagonal(factor, 0, -2, -1)), axis=-1), k
+    if factor.owner is not None and isinstance(factor.owner.op, Cholesky):
+        (covariance,) = factor.owner.inputs
+        distance, log_det = by_columns(lambda b: mahalanobis(covariance, b), factor, x)
+        return distance, 0.5 * log_det, k
+    solve = lambda b: sum_(sqr(solve_triangular(factor, b, lower=True, b_ndim=2)), -2)  # noqa: E731
+    (distance,) = by_columns(lambda b: [solve(b)], factor, x)
+    return distance, sum_(log(diagonal(factor, 0, -2, -1)), axis=-1), k
 
 
-def whiten(factor: TensorVariable, x: TensorVariable) -> TensorVariable:
-    """The z of factor @ z = x, for vectors along the last axis of x; one factor serves many vectors in one solve."""
+def by_columns(measure: Callable[[Any], Sequence[Any]], factor: TensorVariable, x: TensorVariable) -> list[Any]:
+    """What is measured of columns, of vectors along the last axis of x; one matrix serves many vectors at once."""
     if factor.ndim > 2 or x.ndim == 1:
-        return solve_triangular(factor, x, lower=True, b_ndim=1)
+        distance, *others = measure(expand_dims(x, -1))
+        return [squeeze(distance, -1), *others]
     columns = x if x.ndim == 2 else reshape(x, (-1, dim(x, x.ndim - 1)))
-    z = matrix_transpose(solve_triangular(factor, matrix_transpose(columns), lower=True, b_ndim=2))
-    return z if x.ndim == 2 else reshape(z, [dim(x, i) for i in range(x.ndim)])
+    distance, *others = measure(matrix_transpose(columns))
+    return [distance if x.ndim == 2 else reshape(distance, [dim(x, i) for i in range(x.ndim - 1)]), *others]
 
 
 @distribution

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pellucid.graph.lazy import imported_on_use, places
 
 if TYPE_CHECKING:  # the same names as in the table below, for editors and type checkers
+    from pellucid.tensor.linalg.covariance import InverseFromFactor, Mahalanobis, cho_inverse, mahalanobis
     from pellucid.tensor.linalg.decompose import QR, SVD, Eig, Eigh, Pinv, eig, eigh, eigvalsh, pinv, qr, svd
     from pellucid.tensor.linalg.functions import (
         Expm,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:  # the same names as in the table below, for editors and type 
     from pellucid.tensor.shape import matrix_transpose
 
 MODULES = {
+    "pellucid.tensor.linalg.covariance": "InverseFromFactor Mahalanobis cho_inverse mahalanobis",
     "pellucid.tensor.linalg.decompose": "Eig Eigh Pinv QR SVD eig eigh eigvalsh pinv qr svd",
     "pellucid.tensor.linalg.functions": (
         "Expm SolveSylvester block_diag expm lstsq matrix_power norm solve_continuous_lyapunov "

@@ -131,6 +131,9 @@ class SolveTriangular(MatrixOp):
 
         def one() -> None:
             m.copy(b, out)
+            if b.type.shape[-1] == 1:
+                m.routine("dtrsv", triangle, "N" if self.transposed else "T", unit, n, a, deep, out, wide)
+                return
             m.routine("dtrsm", "R", triangle, side, unit, columns, n, 1.0, a, deep, out, wide)
 
         m.each([out, a, b], one)
