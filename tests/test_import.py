@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import scipy.special
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 SLOW = {"arviz_base", "arviz_stats", "jax", "llvmlite", "matplotlib", "pandas", "rich", "scipy", "xarray"}
@@ -47,6 +48,24 @@ def test_import_loads_nothing_slow(statement):
     loaded = json.loads(run(f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"))
     assert "pellucid" in loaded
     assert {name.split(".")[0] for name in loaded} & SLOW == set()
+
+
+def test_constants_of_special_functions_do_not_import_a_package():
+    """Its import takes longer than compiling the model does."""
+    code = """
+import sys
+import pellucid as pm, pellucid.tensor as pt
+with pm.Model() as model:
+    pm.InverseGamma("x", alpha=3, beta=5)
+    pm.Dirichlet("w", [2.0, 2.0, 3.0])
+model.compile_logp()(model.initial_point())
+print(pt.gammaln(7.5).eval(), pt.erfinv(0.3).eval())    # the second is in another module of SciPy's
+print("scipy.special" in sys.modules, pt.special.__name__)
+"""
+    before, after = run(code).strip().splitlines()
+    assert [float(x) for x in before.split()] == pytest.approx([scipy.special.gammaln(7.5), scipy.special.erfinv(0.3)])
+    assert after.split()[0] == "True"
+    assert run(code.replace(", pt.erfinv(0.3).eval()", "")).split()[1] == "False"
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -41,6 +41,21 @@ class Index:
         return found
 
 
+class Joined(Index):
+    """Several tables one after another, each of which is looked up once for all that it is part of."""
+
+    def __init__(self, parts: Sequence[Index]):
+        super().__init__(tuple(rule for part in parts for rule in part.table))
+        self.parts = parts
+
+    def candidates(self, key: Key) -> Table:
+        """The rules that could match an application with this key."""
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = tuple(rule for part in self.parts for rule in part.candidates(key))
+        return found
+
+
 @dataclass(frozen=True)
 class Firing:
     """One rule that fired, on one application."""

@@ -57,10 +57,10 @@ def scalar_factor_of_a_product(node: Apply) -> Any:
 def outer_product_in_a_product(node: Apply) -> Any:
     """A (u v') = (A u) v': a product with a vector in place of one with a matrix, and so for solutions."""
     a, b = node.inputs
-    if b.type.shape[-1] != 1 and (found := column_and_row(b)) is not None:
+    if 1 not in b.type.shape and (found := column_and_row(b)) is not None:
         column, row = found
         return product(node.op(a, column), row)
-    if isinstance(node.op, MatMul) and a.type.shape[-2] != 1 and (found := column_and_row(a)) is not None:
+    if isinstance(node.op, MatMul) and 1 not in a.type.shape and (found := column_and_row(a)) is not None:
         column, row = found
         return product(column, product(row, b))
     return None

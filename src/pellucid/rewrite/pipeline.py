@@ -10,7 +10,7 @@ from pellucid.graph.collector import garbage_left_alone
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import as_list, toposort
 from pellucid.rewrite.algebra import ALGEBRA
-from pellucid.rewrite.engine import Index, Session
+from pellucid.rewrite.engine import Index, Joined, Session
 from pellucid.rewrite.expand import EXPAND, INLINE, composes
 from pellucid.rewrite.fold import FOLD
 from pellucid.rewrite.linear import LINEAR
@@ -49,23 +49,25 @@ WHOLE: dict[str, Callable[[Sequence[Variable]], list[Variable]]] = {
 @lru_cache(maxsize=1)
 def spelled_out() -> dict[str, Table]:
     """The passes, with left sides also written as earlier passes leave them (made on first use, not on import)."""
-    earlier: Table = ()
+    earlier: list[Index] = []
     found = {}
     for name, table in PIPELINE.items():
         found[name] = with_respellings(table, earlier)
-        earlier = earlier + found[name]
+        earlier.append(Index(found[name]))
     return found
 
 
 @lru_cache(maxsize=64)
 def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
     """For each pass in `names`, its own rules and all rules up to it, ready for look-up."""
-    table: Table = ()
+    parts: list[Index] = []
     found = []
     for name in names:
-        own = spelled_out()[name]
-        table = table + own if name != "expand" else (*[r for r in table if not composes(r)], *own)
-        found.append((Index(own), Index(table)))
+        if name == "expand":
+            parts = [Index(tuple(r for r in part.table if not composes(r))) for part in parts]
+        own = Index(spelled_out()[name])
+        parts = [*parts, own]
+        found.append((own, Joined(parts)))
     return tuple(found)
 
 
@@ -84,7 +86,7 @@ def with_rules(steps: Sequence[tuple[Index, Index]], rules: Sequence[AnyRule]) -
             raise TypeError(f"A rule is written `pattern >> pattern` or by @procedure(...), and {rule!r} is neither.")
     if not own:
         return list(steps)
-    return [(Index(own), Index(own)), *((fresh, Index((*own, *table.table))) for fresh, table in steps)]
+    return [(Index(own), Index(own)), *((fresh, Joined([Index(own), table])) for fresh, table in steps)]
 
 
 def run_pass(session: Session, name: str, outputs: Sequence[Variable], fresh: Index, table: Index) -> list[Variable]:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.nodes import Variable
 from pellucid.graph.traverse import ancestors
-from pellucid.rewrite.engine import Index, Session
+from pellucid.rewrite.engine import Index, Joined, Session
 from pellucid.rewrite.pattern import Family, Hole, Literal, Pattern, Rule, Table
 from pellucid.tensor.elementwise import Elementwise
 from pellucid.tensor.types import Constant, TensorType
 
 
-def respelled(rule: Rule, earlier: Table, own: Table) -> Rule | None:
+def respelled(rule: Rule, earlier: Index, all_rules: Index) -> Rule | None:
     """`rule` as it must also be written to fire on what other rules leave behind; None where that changes nothing.
 
-    The parts of the left side will have met the rules of its `own` table too when their turn comes, the whole only
-    `earlier` ones.
+    The parts of the left side will have met `all_rules`, those of its own table too, when their turn comes, the whole
+    only `earlier` ones.
     """
     holes = [p for p in rule.before.parts() if isinstance(p, Hole)]
     if any(p.constant or p.example for p in holes):
         return None  # such holes are filled by what has its final form already
     shape = leaf_shape(rule)
     leaves: dict[Any, Variable] = {p: TensorType(p.example_dtype, shape).variable(name=p.name) for p in holes}
-    session, table = Session(), earlier + own
     written = as_graph(rule.before, leaves)
-    args = session.run(written.owner.inputs, Index(table), Index(table))
-    whole = Session().run([op_of(rule.before)(*args)], Index(earlier), Index(earlier))[0]
+    args = Session().run(written.owner.inputs, all_rules, all_rules)
+    whole = Session().run([op_of(rule.before)(*args)], earlier, earlier)[0]
     back = {leaf: hole for hole, leaf in leaves.items()}
     if whole.owner is None or not set(leaves.values()) <= set(ancestors(whole)):
         return None  # earlier rules do the whole work
@@ -68,12 +68,13 @@ def as_pattern_of(v: Variable, holes: dict[Variable, Any], families: dict[Any, A
     return Pattern(families.get(op, op), [as_pattern_of(u, holes, families) for u in v.owner.inputs])
 
 
-def with_respellings(table: Table, earlier: Table) -> Table:
-    """A table with each rule followed by its other spelling."""
+def with_respellings(table: Table, earlier: Sequence[Index]) -> Table:
+    """A table with each rule followed by its other spelling, which the tables of `earlier` passes give it."""
     found: list[Any] = []
+    before, all_rules = Joined(earlier), Joined([*earlier, Index(table)])
     for rule in table:
         found.append(rule)
-        other = respelled(rule, earlier, table) if isinstance(rule, Rule) else None
+        other = respelled(rule, before, all_rules) if isinstance(rule, Rule) else None
         if other is not None:
             found.append(other)
     return tuple(found)

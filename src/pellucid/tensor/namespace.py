@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from pellucid.graph.extensions import load_extension
+
+
+class SpecialFunctions:
+    """scipy.special: those of its functions that are one compiled module from there, the others from the package.
+
+    Folding a constant `gammaln` must not take the fifth of a second for which the package imports others.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            found = getattr(load_extension("scipy.special._special_ufuncs"), name)
+        except (ImportError, AttributeError):  # of an older SciPy, or in another module
+            found = getattr(import_module("scipy.special"), name)
+        setattr(self, name, found)
+        return found
 
 
 class NumpyNamespace:
@@ -18,12 +37,10 @@ class NumpyNamespace:
         setattr(self, name, found)
         return found
 
-    @property
-    def special(self) -> ModuleType:
+    @cached_property
+    def special(self) -> SpecialFunctions:
         """scipy.special."""
-        import scipy.special
-
-        return scipy.special
+        return SpecialFunctions()
 
     @property
     def scipy_linalg(self) -> ModuleType:

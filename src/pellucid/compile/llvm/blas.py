@@ -7,17 +7,15 @@ are loaded by path: importing `scipy.linalg` for them would cost a third of a se
 import contextlib
 import ctypes
 import functools
-import importlib.machinery
-import importlib.util
 import itertools
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pellucid.compile.llvm import capsules
+from pellucid.graph.extensions import load_extension
 
 _lock = threading.RLock()
 
@@ -53,35 +51,9 @@ def signature(name: str) -> str:
 @functools.cache
 def _capsules() -> dict[str, Any]:
     with _lock:
-        blas = _load_extension("scipy.linalg.cython_blas").__pyx_capi__
-        lapack = _load_extension("scipy.linalg.cython_lapack").__pyx_capi__
+        blas = load_extension("scipy.linalg.cython_blas").__pyx_capi__
+        lapack = load_extension("scipy.linalg.cython_lapack").__pyx_capi__
     return {**lapack, **blas}
-
-
-def _load_extension(name: str) -> ModuleType:
-    """Return an extension module of SciPy without importing the package around it."""
-    if name in sys.modules:
-        return sys.modules[name]
-    scipy = importlib.util.find_spec("scipy")
-    if scipy is None or scipy.origin is None:
-        raise ImportError("SciPy is not installed; linear algebra needs its BLAS and LAPACK")
-    stem = Path(scipy.origin).parent.joinpath(*name.split(".")[1:])
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        if (path := stem.with_name(stem.name + suffix)).exists():
-            return _execute(name, path)
-    return importlib.import_module(name)
-
-
-def _execute(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be loaded as an extension module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    # Cython registers the module under its full name; left there, it would hide from `scipy.linalg` that its
-    # attribute `cython_blas` is still to be set.
-    sys.modules.pop(name, None)
-    return module
 
 
 @contextlib.contextmanager
