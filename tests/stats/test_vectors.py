@@ -173,7 +173,9 @@ def test_a_covariance_costs_one_factor_and_one_inverse():
     assert "dgemm" not in calls
 
 
-@pytest.mark.parametrize("law", [lambda cov: ps.MvNormal.dist(0, cov=cov), lambda cov: ps.MvStudentT.dist(4, scale=cov)])
+@pytest.mark.parametrize(
+    "law", [lambda cov: ps.MvNormal.dist(0, cov=cov), lambda cov: ps.MvStudentT.dist(4, scale=cov)]
+)
 def test_what_is_no_covariance_has_density_zero_or_none(law):
     cov = pt.matrix("cov", shape=(2, 2))
     density = ps.logp(law(cov), np.array([0.5, 1.0]))
