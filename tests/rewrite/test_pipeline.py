@@ -419,3 +419,8 @@ def test_explanation_of_draws_compares_nothing():
     told = explain_rewrites(pt.random.normal(0.0, 1.0) + 0.0)
     assert told.difference is None
     assert "draws random numbers" in str(told)
+
+
+def test_what_others_build_on_is_not_left_out():
+    with pytest.raises(ValueError, match=r"Other passes build on fold.*include="):
+        rewrite_graph(pt.exp(pt.vector("x")), exclude=["fold"])

@@ -74,6 +74,8 @@ def indexes(names: tuple[str, ...]) -> tuple[tuple[Index, Index], ...]:
 def chosen_passes(include: Collection[str] | None, exclude: Collection[str]) -> tuple[str, ...]:
     """The names of the passes to run, in order."""
     check_names((*(include or ()), *exclude), PIPELINE)
+    if "fold" in exclude and include is None:
+        raise ValueError("Other passes build on fold, and do not end without it; name those you want with include=[...].")
     left_out = {*exclude, *switched_off()}
     return tuple(name for name in PIPELINE if (include is None or name in include) and name not in left_out)
 
@@ -110,7 +112,7 @@ def rewrite_graph(
     include : collection of str, optional
         The passes to run (by default all), by their names in ``PIPELINE``.
     exclude : collection of str
-        Passes to leave out.
+        Passes to leave out; not "fold", which others build on.
     rules : sequence of rules, optional
         Rules of your own, tried before all others: patterns (``pm.rewrite.Hole``) before and after, or procedures.
         With ``include=[]`` nothing else is rewritten.
