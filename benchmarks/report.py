@@ -174,7 +174,8 @@ def page(record: dict) -> str:
     ]
     for title, row in PAGE:
         found = {model: numbers_of(row, results) for model, results in record["models"].items()}
-        lines += ["", f"### {title}", "", *markdown(row, names, found)]
+        bounds = {model: bounds_of(row, results) for model, results in record["models"].items()}
+        lines += ["", f"### {title}", "", *markdown(row, names, found, bounds)]
     return "\n".join([*lines, *gaps("What failed", record, errors), *gaps("What differs", record, disagreements)])
 
 
@@ -189,17 +190,50 @@ def numbers_of(row: Row, results: dict[str, dict]) -> dict[str, float | None]:
     return {name: median(found, row.where) for name, found in results.items()}
 
 
-def markdown(row: Row, names: list[str], found: dict[str, dict[str, float | None]]) -> list[str]:
-    """Return a table with a line for each model; beside each peer's number stands pellucid's share of it."""
+def at_least(row: Row, results: dict) -> float | None:
+    """Return what a script took that was stopped, at the least: the limit, the second time less what it had compiled.
+
+    A script that was not done the first time is not begun a second time.
+    """
+    task, state, field = row.where
+    stopped = [measured.get("error", "") for measured in results.get(task, {}).get(COLD, [])]
+    limits = [float(error.split()[-2]) for error in stopped if error.startswith("not done after")]
+    if task != "sample" or field != "wall" or not limits:
+        return None
+    compiled = median(results, ("compile", COLD, "compile"))
+    return min(limits) if state == COLD else min(limits) - compiled if compiled is not None else None
+
+
+def bounds_of(row: Row, results: dict[str, dict]) -> dict[str, float]:
+    """Return {peer: what its script took at the least} of one model, for scripts that were stopped."""
+    found = {name: at_least(row, measured) for name, measured in results.items() if name != OURS}
+    return {name: bound for name, bound in found.items() if bound is not None}
+
+
+def markdown(row: Row, names: list[str], found: dict[str, dict], bounds: dict[str, dict] | None = None) -> list[str]:
+    """Return a table with a line for each model; beside each peer's number stands pellucid's share of it.
+
+    Peers that are known to need more than their entry of `bounds`, and pellucid less, count as beaten.
+    """
     lines = [f"| model | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
-    for model, numbers in found.items():
-        cells = [shown(numbers.get(name), row.unit) for name in names]
+    beaten = {}
+    for model, known in found.items():
+        more = {name: x for name, x in (bounds or {}).get(model, {}).items() if known.get(name) is None}
+        numbers = known | more
+        cells = [(">" if name in more else "") + shown(numbers.get(name), row.unit) for name in names]
         shares = ["-" if name == OURS or name not in numbers else share(numbers, name) for name in names]
-        cells = [cell if part == "-" else f"{cell} ({part})" for cell, part in zip(cells, shares, strict=True)]
+        less = ["<" if name in more else "" for name in names]
+        cells = [
+            cell if part == "-" else f"{cell} ({sign}{part})"
+            for cell, sign, part in zip(cells, less, shares, strict=True)
+        ]
         lines.append(f"| {model} | {' | '.join(cells)} |")
+        beaten[model] = known | {name: x for name, x in more.items() if (known.get(OURS) or math.inf) <= x}
+    found = beaten
     wins = [f"{name} on {count} of {known}" for name in names[1:] for count, known in [won(row, name, found)] if known]
     better = "more" if row.where[2] in MORE_IS_BETTER else "less"
-    return [*lines, "", f"In brackets pellucid's number divided by the peer's; it has {better} than {', '.join(wins)}."]
+    said = f"In brackets pellucid's number divided by the peer's; it has {better} than {', '.join(wins)}."
+    return [*lines, "", said] if wins else lines
 
 
 def won(row: Row, name: str, found: dict[str, dict[str, float | None]]) -> tuple[int, int]:

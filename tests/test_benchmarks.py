@@ -71,3 +71,19 @@ def test_another_model_is_said_in_capitals():
     assert "NOT THE SAME MODEL" in report.table("radon", results)
     drawn = {"sample": {"warm": [{"rhat": 1.0, "apart": 7.0}]}}
     assert report.disagreements({"pellucid": drawn, "stan": drawn})[-1].endswith("7.0 standard errors")
+
+
+def test_a_script_that_was_stopped_is_known_to_take_longer():
+    row = next(row for row in report.ROWS if row.where == ("sample", "cold", "wall"))
+    again = next(row for row in report.ROWS if row.where == ("sample", "warm", "wall"))
+    late = {"sample": {state: [{"error": "not done after 300 s"}] for state in ("cold", "warm")}}
+    late["compile"] = {"cold": [{"compile": 40.0}]}
+    results = {"pellucid": {"sample": {state: [{"wall": 3.0}] for state in ("cold", "warm")}}, "stan": late}
+    for asked, line in ((row, "| radon | 3 s | >300 s (<0.01) |"), (again, "| radon | 3 s | >260 s (<0.0115) |")):
+        bounds = {"radon": report.bounds_of(asked, results)}
+        lines = report.markdown(asked, ["pellucid", "stan"], {"radon": report.numbers_of(asked, results)}, bounds)
+        assert line in lines
+        assert lines[-1].endswith("it has less than stan on 1 of 1.")
+    results["pellucid"]["sample"]["cold"] = [{"wall": 400.0}]    # then nothing is known
+    lines = report.markdown(row, ["pellucid", "stan"], {"radon": report.numbers_of(row, results)}, bounds)
+    assert "less than" not in lines[-1]
