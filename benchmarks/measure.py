@@ -59,7 +59,7 @@ def resources() -> dict[str, float]:
 
 
 def per_call(name: str, repeat, window: float = 0.005, total: float = 2.0) -> dict[str, float]:
-    """Return the least time per turn of `repeat(turns)`, of many short runs: by the clock, and of the processor.
+    """Return the least time per turn of `repeat(turns)`, of many short runs, and the processor time of that run.
 
     Each is long enough for the clock, and short enough that on a shared machine some are left alone. The
     second counts every thread: it is what a call costs when chains keep all cores busy.
@@ -76,7 +76,7 @@ def per_call(name: str, repeat, window: float = 0.005, total: float = 2.0) -> di
         begin, used = time.perf_counter(), time.process_time()
         repeat(turns)
         times.append(((time.perf_counter() - begin) / turns, (time.process_time() - used) / turns))
-    clock, processor = (min(column) for column in zip(*times, strict=True))
+    clock, processor = min(times)
     return {name: clock, f"{name}_processor": processor}
 
 
