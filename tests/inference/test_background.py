@@ -195,11 +195,11 @@ def test_errors_come_where_they_can_be_seen():
 
 def test_rules_traces_and_checks():
     with regression():
-        assert pm.sample(until=0.1, **RUN, blocking=False).wait(20).posterior.sizes["draw"] > 0
+        assert pm.sample(until=pm.ess(50), **RUN, blocking=False).wait(60).posterior.sizes["draw"] > 0
         run = pm.sample(200, tune=50, **RUN, return_inferencedata=False, blocking=False)
-        assert run.wait(20)["mu"].shape == (400, 2)
+        assert run.wait(60)["mu"].shape == (400, 2)
         options: Any = {"chains": 2, "random_seed": 3, "idata_kwargs": {"log_likelihood": True}}
-        checked = pm.sample(50, tune=50, **options, blocking=False).wait(20)
+        checked = pm.sample(50, tune=50, **options, blocking=False).wait(60)
     assert checked.log_likelihood["y"].shape == (2, 50, 200, 2)
 
 
