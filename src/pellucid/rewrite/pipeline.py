@@ -75,7 +75,7 @@ def chosen_passes(include: Collection[str] | None, exclude: Collection[str]) -> 
     """The names of the passes to run, in order."""
     check_names((*(include or ()), *exclude), PIPELINE)
     if "fold" in exclude and include is None:
-        raise ValueError("Other passes build on fold, and do not end without it; name those you want with include=[...].")
+        raise ValueError("Other passes build on fold, and do not end without it; name those you want: include=[...].")
     left_out = {*exclude, *switched_off()}
     return tuple(name for name in PIPELINE if (include is None or name in include) and name not in left_out)
 
