@@ -197,8 +197,8 @@ def declarations(kernel: Kernel) -> str:
 
 
 FRAME = '"frame-pointer"="all"'
-"""Lets LLVM align the stack, against which it else decides before it knows that calls in loops will spill vectors. Spilt
-across two cache lines, three sums beside an exponential take as long as that once more."""
+"""Lets LLVM align the stack, against which it else decides before it knows that calls in loops will spill vectors:
+spilt across two cache lines, three sums beside an exponential take as long as that once more."""
 
 
 def body(kernel: Kernel, names: list[str], roots: int) -> str:
