@@ -178,10 +178,11 @@ def write_module(inputs: list[Variable], outputs: list[Variable], *, density: bo
 
 def passes_of(plan: Plan, kernel: Kernel, lent: int) -> dict[str, int]:
     """How often each optimisation of native code was made: sinks that share loops, slots that are lent, and so on."""
+    nests = [nest for g in plan.groups for nest in g.parts or [g]]
     found = {
-        "segments": sum(g.segments is not None for g in plan.groups),
+        "segments": sum(nest.segments is not None for nest in nests),
         "split": len(plan.split),
-        "fusion": sum(len(g.sinks) - 1 for g in plan.groups),
+        "fusion": sum(len(nest.sinks) - 1 for nest in nests),
         "tiles": sum(bool(g.parts) for g in plan.groups),
         "rows": kernel.strided,
         "small": kernel.unrolled,
